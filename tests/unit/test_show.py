@@ -355,6 +355,28 @@ def test_a_row_of_other_keys_and_a_cut_table_keep_the_shares() -> None:
 # --- Mistakes -------------------------------------------------------------------------------------
 
 
+def test_a_key_may_be_called_count() -> None:
+    log = [{"count": 3}, {"count": 3}, {"count": 5}]
+
+    code, out, _ = top(
+        "--by",
+        "count",
+        "--show",
+        "n=count, sum(count)",
+        "--sort",
+        "n",
+        "--format",
+        "jsonl",
+        log=log,
+    )
+
+    assert code == 0
+    assert json.loads(out)["rows"] == [
+        {"count": 3, "n": 2, "sum(count)": 6},
+        {"count": 5, "n": 1, "sum(count)": 5},
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -377,8 +399,12 @@ def test_a_row_of_other_keys_and_a_cut_table_keep_the_shares() -> None:
         (["--show", "share(path == 'a)"], "the quote ' is not closed"),
         (["--show", "sum('size')"], "omit the quotes, or write sum(`size`)"),
         (["--show", "count, count"], "the column 'count' is given twice"),
-        (["--show", "x=count, x=rate"], "the column 'x' is given twice"),
-        (["--show", "status=count", "--by", "status"], "'status' has the name of a field"),
+        (["--show", "x=count, x=sum(size)"], "twice; omit one, or name it, as in other=sum(size)"),
+        (["--show", "status=rate", "--by", "status"], "another name, such as n=rate"),
+        (["--by", "count"], "--show: the column 'count' has the name of a field in"),
+        (["--show", "a=b=count"], "found 'a'; write a=count"),
+        (["--show", "\udcff=count"], "--show: expected UTF-8"),
+        (["--by", "\udcff"], "--by: expected UTF-8"),
         (["--show", "end=count"], "'end' is a bound of the window"),
         (["--show", "my name=count"], "found 'my name'; write my_name=count"),
         (["--show", "=count"], "expected a name without blanks and quotes before ="),

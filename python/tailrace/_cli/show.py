@@ -26,7 +26,7 @@ Functions of --show, for the lines of a row (F and G are fields):
   rate, rate(F)           lines, or the sum, per second of the window
   share, share(F)         part of all lines in the window, or of the sum over them, from 0 to 1
   share(CONDITION)        part of the lines of the row that match, as in share(status >= 500)
-  ratio(F,G)              sum of F divided by the sum of G
+  ratio(F,G)              sum of F divided by the sum of G, of lines that have both
   top(F,N)                the N most frequent values, each with its number of lines
 """
 
@@ -74,6 +74,7 @@ _EXPRESSION = re.compile(
     r"(?:(?P<name>[^\s()=<>!~'\"`]+)\s*=(?!=)\s*)?(?P<function>\w[\w.]*)\s*(?:\((?P<inside>.*)\))?",
     re.DOTALL,
 )
+_NAME = re.compile(r"[^=('\"`<>!~]*=(?!=)\s*")
 _PERCENTILE = re.compile(r"p([0-9]+(?:\.[0-9]+)?)")
 _OPERATOR = re.compile(r"[=<>!~&|]")
 _QUOTED = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)""", re.DOTALL)
@@ -91,6 +92,7 @@ def key_fields(text: str) -> list[str]:
     >>> key_fields("path, status"), key_fields("user agent"), key_fields("`a,b`")
     (['path', 'status'], ['user agent'], ['a,b'])
     """
+    _check_text(text)
     names = [_unquoted(part.strip()) for part in _parts(text, "`", brackets=False)]
     if not any(names):
         raise ValueError("expected the name of a field, found nothing")
@@ -106,22 +108,30 @@ def key_fields(text: str) -> list[str]:
     return names
 
 
-def columns(text: str) -> dict[str, Aggregate]:
+def columns(text: str, by: Sequence[str] = ()) -> dict[str, Aggregate]:
     """
     Return the aggregates of `--show` by the names of their columns.
 
     Raises:
-        ValueError: An expression is wrong, or two columns have the same name.
+        ValueError: An expression is wrong, or two columns, or one and a key field in *by*, have the
+            same name.
 
     >>> list(columns("count, sum( size ), big = share(size > 1000)"))
     ['count', 'sum(size)', 'big']
     """
+    _check_text(text)
     found: dict[str, Aggregate] = {}
-    for part in _parts(text, "\"'`"):
-        name, aggregate = _column(part.strip(), text)
+    for part in map(str.strip, _parts(text, "\"'`")):
+        name, aggregate = _column(part, text)
         if name in found:
             raise ValueError(
-                f"the column {name!r} is given twice; omit one, or name it, as in other={name}"
+                f"the column {name!r} is given twice; omit one, or name it, as in "
+                f"other={_without_name(part)}"
+            )
+        if name in by:
+            raise ValueError(
+                f"the column {name!r} has the name of a field in --by; give it another name, such "
+                f"as n={_without_name(part)}"
             )
         found[name] = aggregate
     return found
@@ -243,12 +253,31 @@ def _malformed(text: str) -> str:
         fixed = re.sub(r"\W+", "_", before.strip()) or "n"
         return (
             f"expected a name without blanks and quotes before =, found {before.strip()!r}; write "
-            f"{fixed}={after.strip()}"
+            f"{fixed}={_without_name(after.strip())}"
         )
     return (
         "expected functions separated by commas, such as 'count, sum(size)' or 'sent=sum(size)', "
         f"found {text!r}"
     )
+
+
+def _without_name(text: str) -> str:
+    """
+    Return an expression without the names before it.
+
+    >>> _without_name("a=b = sum(size)"), _without_name("share(status == 500)")
+    ('sum(size)', 'share(status == 500)')
+    """
+    while found := _NAME.match(text):
+        text = text[found.end() :]
+    return text
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"expected UTF-8, found {text!r:.80}") from None
 
 
 def _of_field(make: Callable[[str], Aggregate]) -> Callable[[_Call], Aggregate]:

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from tailrace._aggregates import count
 from tailrace._cli import inputs
 from tailrace._cli.keys import Keys, redraw
 from tailrace._cli.progress import Progress, goes_to_file
@@ -233,15 +234,10 @@ def _aggregated(query: Query, given: argparse.Namespace) -> Query:
     """Return the query with its key and its columns, which are added to *given*."""
     with inputs.naming("--by"):
         given.keys = key_fields(given.by)
-        query.count(by=given.keys)
+        # No field is called like this column, so only the key can be wrong.
+        query._aggregated(given.keys, {"": count()})
     with inputs.naming("--show"):
-        given.shown = columns(given.show)
-        for name in given.keys:
-            if name in given.shown:
-                raise ValueError(
-                    f"the column {name!r} has the name of a field in --by; give it another name, "
-                    f"such as n={name}"
-                )
+        given.shown = columns(given.show, given.keys)
         return query._aggregated(given.keys, given.shown)
 
 
