@@ -258,6 +258,8 @@ class Status(NamedTuple):
         ({"fed": 9}, 1.0, 7_200_000_000, "9 lines, 1/s, lag 2 h"),
         ({"fed": 9}, 1.0, 10 * 86_400_000_000, "9 lines, 1/s, lag 10 d"),
         ({"fed": 9}, 1.0, -5, "9 lines, 1/s, lag 0.0 s"),
+        ({"fed": 9}, 1.0, -1_999_999, "9 lines, 1/s, lag 0.0 s"),
+        ({"fed": 9}, 1.0, -1_200_000_000, "9 lines, 1/s, 20 min ahead"),
     ],
 )
 def test_the_status_has_what_is_known(
@@ -290,6 +292,24 @@ def test_the_status_marks_silence_and_what_the_window_lacks(
     status = Status(lines, 0.0, 42_000_000, silent_s * 10**6, filling, is_final)
 
     assert painted(status_line(status), color=False) == f"2 lines, 0/s{text}, lag 42 s"
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        (80, "9 lines, 1/s, 3 late, silent for 12 s, 1:01 of 5:00, not final, lag 42 s"),
+        (70, "9 lines, 3 late, silent for 12 s, 1:01 of 5:00, not final, lag 42 s"),
+        (60, "9 lines, 3 late, silent for 12 s, 1:01 of 5:00, lag 42 s"),
+        (50, "9 lines, 3 late, silent for 12 s, lag 42 s"),
+        (40, "3 late, silent for 12 s, lag 42 s"),
+        (10, "silent for 12 s, lag 42 s"),
+    ],
+)
+def test_a_narrow_status_keeps_silence_and_lag(columns: int, text: str):
+    lines = {"fed": 9, "counted": 2, "late": 3, "filtered": 0, "rejected": {}}
+    status = Status(lines, 1.0, 42_000_000, 12_000_000, (61_000_000, 300_000_000), is_final=False)
+
+    assert painted(status_line(status, columns), color=False) == text
 
 
 @given(hostile, st.integers(0, 20))

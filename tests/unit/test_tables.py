@@ -258,6 +258,89 @@ class Narrow:
     encoding = "latin-1"
 
 
+@pytest.mark.parametrize(
+    ("columns", "heading"),
+    [
+        (75, "39,220 events, 2 of 40 keys, 7 late, 2015-05-17 00:00:00 to 00:05:00 UTC"),
+        (71, "39,220 events, 2 of 40 keys, 7 late, 00:00:00 to 00:05:00"),
+        (48, "39,220 events, 2 of 40 keys, 7 late, to 00:05:00"),
+        (40, "39,220 events, 2 of 40 keys, to 00:05:00"),
+        (36, "39,220 events, 00:00:00 to 00:05:00"),
+        (26, "39,220 events, to 00:05:00"),
+        (23, "39,220 events, 00:05:00"),
+    ],
+)
+def test_a_live_heading_keeps_the_end_of_the_window(columns: int, heading: str):
+    found = snapshot_of({f"/{n}": 1000 - n for n in range(40)})
+    lines = {**LINES, "late": 7}
+    snapshot = tr.Snapshot(found.start, found.end, found.keys, found.total, found.rows, lines)  # type: ignore[arg-type]
+    shown = table_lines(snapshot, Canvas(columns, is_cut=True), most=4)
+    assert painted(shown[0], color=False) == heading
+
+
+def many_columns() -> tr.Snapshot:
+    url = "/" + "x" * 30
+    lines = [
+        f'{{"time":"2015-05-17T00:00:0{n}Z","url":"{url}","status":{200 + n % 2}}}'
+        for n in range(4)
+    ]
+    query = tr.from_lines(lines, format="json")
+    return query.agg(
+        by=["url", "status"],
+        n=tr.count(),
+        often=tr.top_values("url", 2),
+        least=tr.min("status"),
+        most=tr.max("status"),
+    ).collect()
+
+
+def test_texts_are_at_the_left_and_whole_without_a_terminal():
+    url = "/" + "x" * 30
+    assert drawn(many_columns())[1:3] == [
+        f"n  {'often':35}  least  most   share                    {'url':31}  status",
+        f"2  {url} (2)    200   200   50.0%  ████████████████  {url}  200",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_cut", "lines"),
+    [
+        (
+            60,
+            False,
+            [
+                "n  often             least  most  url               status",
+                "2  /xxxxxxxxxxxxxx…    200   200  /xxxxxxxxxxxxxx…  200",
+            ],
+        ),
+        # Not every figure fits, which is marked.
+        (
+            40,
+            True,
+            [
+                "n  often        …  url          status",
+                "2  /xxxxxxxxx…  …  /xxxxxxxxx…  200",
+            ],
+        ),
+    ],
+)
+def test_texts_are_cut_so_that_every_key_is_shown(columns: int, lines: list[str], *, is_cut: bool):
+    shown = table_lines(many_columns(), Canvas(columns, is_cut=is_cut))
+    assert [painted(line, color=False) for line in shown][1:3] == lines
+    assert max(width(painted(line, color=False)) for line in shown[1:]) <= columns
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_columns_are_aligned_as_they_are_written(encoding: str):
+    rows = [{"url": "/温泉", "status": 200, "count": 2}, {"url": "/a", "status": 404, "count": 1}]
+    snapshot = tr.Snapshot(None, None, 2, 3, rows, LINES, by=("url", "status"))  # type: ignore[arg-type]
+    lines = table_lines(snapshot, Canvas(has_blocks=False, encoding=encoding))
+    shown = [painted(line, color=False) for line in lines[1:]]
+    assert "/\\u6e29\\u6cc9" in shown[1]
+    lasts = ("status", "200", "404", "-- total")
+    assert len({line.index(last) for line, last in zip(shown, lasts, strict=True)}) == 1
+
+
 def test_an_output_without_blocks_gets_ascii():
     assert not canvas_of(Narrow()).has_blocks  # type: ignore[arg-type]
     assert canvas_of(None).has_blocks

@@ -163,7 +163,7 @@ class Screen:
         snapshot, _ = self._shown
         if snapshot is None:
             return []
-        canvas = canvas_of(self.stream, columns)
+        canvas = canvas_of(self.stream, columns, is_cut=True)
         return table_lines(snapshot, canvas, most=most, widths=self._widths)
 
     def _list(self) -> list[Line]:
@@ -173,9 +173,9 @@ class Screen:
         ]
 
     def _status_line(self, status: Status, columns: int) -> Line:
-        line = status_line(status)
         if self._is_frozen:
-            return [Part(_FROZEN, Style.HEADING), Part(": ", Style.STATUS), *line]
+            return [Part(_FROZEN, Style.HEADING), Part(": ", Style.STATUS), *status_line(status)]
+        line = status_line(status, columns)
         used = width("".join(part.text for part in line))
         if self.has_keys and used + len(_HINT) <= columns:
             line.append(Part(_HINT, Style.STATUS))

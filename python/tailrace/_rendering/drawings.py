@@ -25,15 +25,33 @@ class Canvas(NamedTuple):
     columns: int | None = None
     """Its width; None for a pipe, a file and a string, where all columns fit."""
     has_blocks: bool = True
+    encoding: str | None = None
+    """Text that it lacks is written as escapes; None has all characters."""
+    is_cut: bool = False
+    """Whether lines end at its edge, so that what matters less makes room."""
+
+    @property
+    def mark(self) -> str:
+        """Return what ends a text that is cut."""
+        return "\u2026" if self.has_blocks else ">"
+
+    def spelled(self, text: str) -> str:
+        """Return a text as it is written."""
+        if self.encoding is None or text.isascii():
+            return text
+        return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
 
-def canvas_of(stream: TextIO | None, columns: int | None = None) -> Canvas:
+def canvas_of(stream: TextIO | None, columns: int | None = None, *, is_cut: bool = False) -> Canvas:
     """Return the canvas that a stream is, with blocks if its encoding has them."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        (_EIGHTHS + _LEVELS + "\u2500").encode(getattr(stream, "encoding", None) or "utf-8")
-    except (LookupError, UnicodeEncodeError):
-        return Canvas(columns, has_blocks=False)
-    return Canvas(columns)
+        (_EIGHTHS + _LEVELS + "\u2500\u2026").encode(encoding)
+    except UnicodeEncodeError:
+        return Canvas(columns, has_blocks=False, encoding=encoding, is_cut=is_cut)
+    except LookupError:
+        return Canvas(columns, has_blocks=False, is_cut=is_cut)
+    return Canvas(columns, is_cut=is_cut)
 
 
 def bar(part: float, columns: int, *, has_blocks: bool = True) -> str:

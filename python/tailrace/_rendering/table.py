@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tailrace._rendering.drawings import Canvas, bar
 from tailrace._rendering.over_time import over_time
 from tailrace._rendering.text import heading, is_number, key_text, key_times, share_text, value_text
-from tailrace._terminal.escape import for_people, width
+from tailrace._terminal.escape import cut, for_people, width
 from tailrace._terminal.style import Part, Style, painted
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ __all__ = ["table", "table_lines"]
 
 _GAP = "  "
 
+# Values that are at the left, and cut where they do not fit.
+_TEXTS = (str, bytes, list, tuple)
+
 # The widest bar, and the narrowest that still compares anything.
 _WIDEST_BAR = 16
 _NARROWEST_BAR = 4
@@ -34,6 +37,10 @@ _UNLIMITED = 10**9
 # What keys keep of a terminal before there is a bar, and before there are shares.
 _KEYS_BEFORE_BAR = 30
 _KEYS_BEFORE_SHARE = 12
+
+# What a text that is cut keeps, and the part of a terminal that the last key keeps beside it.
+_LEAST_TEXT = 8
+_OF_LAST_KEY = 3
 
 # The width of `100.0%`.
 _SHARE_COLUMNS = 6
@@ -95,7 +102,7 @@ def table_lines(
         # What is newest counts most.
         cut = snapshot._tail if snapshot._layout.is_over_time else snapshot.head
         shown = cut(max(most - others, 0))
-    lines = [heading(shown, grouped=grouped)]
+    lines = [heading(shown, grouped=grouped, columns=canvas.columns if canvas.is_cut else None)]
     lines += [[Part(drawn, Style.COUNT)]] if drawn else []
     if len(shown):
         columns = _columns(shown, canvas, {} if widths is None else widths, grouped=grouped)
@@ -126,11 +133,27 @@ class _Column(NamedTuple):
 
     def widest(self) -> int:
         """Return the number of columns that its widest text takes."""
-        return max(map(width, [self.name, *self.texts, self.total]))
+        return max(map(width, self.all()))
+
+    def all(self) -> list[str]:
+        """Return the name, the texts and the total."""
+        return [self.name, *self.texts, self.total]
+
+    def spelled(self, canvas: Canvas) -> _Column:
+        """Return it with its texts as the canvas has them."""
+        name, *texts, total = map(canvas.spelled, self.all())
+        return self._replace(name=name, texts=texts, total=total)
+
+    def cut(self, columns: int, mark: str) -> _Column:
+        """Return it with texts that take at most a number of columns."""
+        if self.columns <= columns:
+            return self
+        name, *texts, total = (cut(text, columns, mark) for text in self.all())
+        return self._replace(name=name, texts=texts, total=total, columns=columns)
 
     def lines(self) -> list[str]:
         """Return its texts, each as wide as the column."""
-        texts = [self.name, *self.texts, self.total]
+        texts = self.all()
         blanks = [" " * (self.columns - width(text)) for text in texts]
         if self.is_right:
             return [blank + text for text, blank in zip(texts, blanks, strict=True)]
@@ -144,26 +167,69 @@ def _columns(
     figures, keys = _figures(snapshot, grouped=grouped), _keys(snapshot, canvas)
 
     def fixed(column: _Column, least: int = 0) -> _Column:
+        column = column.spelled(canvas)
         columns = max(widths.get(column.name, 0), column.widest(), least)
         widths[column.name] = columns
         return column._replace(columns=columns)
 
     columns = [fixed(column) for column in figures]
     keys = [fixed(column) for column in keys]
+    if canvas.columns is not None and keys:
+        columns, keys = _fitted(columns, keys, canvas, snapshot._layout.drawn)
     room = (canvas.columns or _UNLIMITED) - sum(one.columns + len(_GAP) for one in columns)
     of_keys = sum(column.columns + len(_GAP) for column in keys) - len(_GAP)
+    of_firsts = sum(column.columns + len(_GAP) for column in keys[:-1])
     share = _share(snapshot)
     left = room - _SHARE_COLUMNS - len(_GAP)
-    if share is not None and keys and left >= min(of_keys, _KEYS_BEFORE_SHARE):
+    if share is not None and keys and left >= min(of_keys, of_firsts + _KEYS_BEFORE_SHARE):
         columns.append(fixed(share, _SHARE_COLUMNS))
         room = left
     parts = _parts(snapshot)
-    wide = min(_WIDEST_BAR, room - len(_GAP) - min(of_keys, _KEYS_BEFORE_BAR))
+    wide = min(_WIDEST_BAR, room - len(_GAP) - min(of_keys, of_firsts + _KEYS_BEFORE_BAR))
     if parts and keys and wide >= _NARROWEST_BAR and (len(parts) > 1 or "" in widths):
         texts = [bar(part, wide, has_blocks=canvas.has_blocks) for part in parts]
         widths[""] = wide
         columns.append(_Column("", texts, "", Style.BAR, columns=wide))
     return columns + keys
+
+
+def _fitted(
+    figures: list[_Column], keys: list[_Column], canvas: Canvas, drawn: str | None
+) -> tuple[list[_Column], list[_Column]]:
+    """Return the columns with texts cut to what fits beside numbers and the last key."""
+    total = canvas.columns or _UNLIMITED
+    *firsts, last = keys
+    of_last = min(last.columns, max(total // _OF_LAST_KEY, _KEYS_BEFORE_SHARE))
+
+    def least(columns: list[_Column]) -> int:
+        texts = (one.columns if one.is_right else min(one.columns, _LEAST_TEXT) for one in columns)
+        return sum(texts) + len(_GAP) * len(columns)
+
+    if canvas.is_cut and least(figures + firsts) + of_last > total:
+        # Keys without all figures say more than figures without keys.
+        more = _Column(
+            canvas.mark, [canvas.mark] * len(last.texts), "", Style.COUNT, is_right=True, columns=1
+        )
+        dropped = [one for one in figures if one.name != drawn][drawn is None :]
+        while dropped and least([*figures, more, *firsts]) + of_last > total:
+            figures.remove(dropped.pop())
+        figures = [*figures, more]
+    flexible = [one for one in figures if not one.is_right] + firsts
+    numbers = [one for one in figures if one.is_right]
+    left = total - of_last - least(numbers) - len(_GAP) * len(flexible)
+    most = _UNLIMITED
+    for place, wide in enumerate(sorted(one.columns for one in flexible)):
+        part = max(left // (len(flexible) - place), _LEAST_TEXT)
+        if wide > part:
+            # The widest become equally wide.
+            most = part
+            break
+        left -= wide
+
+    def shorter(column: _Column) -> _Column:
+        return column if column.is_right else column.cut(most, canvas.mark)
+
+    return [*map(shorter, figures)], [*map(shorter, firsts), last]
 
 
 def _figures(snapshot: Renderable, *, grouped: bool) -> list[_Column]:
@@ -180,7 +246,7 @@ def _figures(snapshot: Renderable, *, grouped: bool) -> list[_Column]:
                 [shown(row[name]) for row in snapshot.rows],
                 "" if total is None else shown(total),
                 Style.COUNT,
-                is_right=True,
+                is_right=not any(isinstance(row[name], _TEXTS) for row in snapshot.rows),
             )
         )
     return columns

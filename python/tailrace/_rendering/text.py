@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tailrace._rendering import lossy
-from tailrace._rendering.times import intervals, moment, span
-from tailrace._terminal.escape import for_table
+from tailrace._rendering.times import intervals, moment, shorter_spans, span
+from tailrace._terminal.escape import for_table, width
 from tailrace._terminal.style import Part, Style
 
 if TYPE_CHECKING:
@@ -24,13 +24,16 @@ Line: TypeAlias = list[Part]
 
 
 # The status of a live run: the counts of all lines since the start, the recent number of lines per
-# second, the lag of the window after real time if it is known, the time since the last line, how
-# much of the window is covered and its length if it is not full, and whether no later line can
-# change it. Times are in microseconds.
+# second, how late the log is if that is known (negative if it is ahead), the time since the last
+# line, how much of the window is covered and its length if it is not full, and whether no later
+# line can change it. Times are in microseconds.
 Status: TypeAlias = tuple["LineCounts", float, int | None, int, tuple[int, int] | None, bool]
 
 # A shorter silence is not mentioned.
 _SILENT_US = 5_000_000
+
+# A smaller lead is a difference between clocks.
+_AHEAD_US = -2_000_000
 
 # Numbers beyond these are written with an exponent.
 _SMALL = 1e-3
@@ -54,46 +57,68 @@ def lines_summary(lines: LineCounts) -> str:
     return f"{_counted(lines['fed'], 'line')}: {', '.join(parts)}"
 
 
-def status_line(status: Status) -> Line:
+def status_line(status: Status, columns: int | None = None) -> Line:
     """
     Return the status of a live run: `1,234,567 lines, 12,345/s, 0:07 of 5:00, lag 0.4 s`.
 
-    Numbers that are zero are omitted, except for the first two.
+    Numbers that are zero are omitted, except for the first two. Where columns are few, a silence
+    and the lag stay longest.
     """
     lines, per_second, lag_us, silent_us, filling, is_final = status
-    parts = [Part(f"{_counted(lines['fed'], 'line')}, {_rate(per_second)}/s")]
-    parts += [Part(f"{count:,} {how}", Style.NOT_COUNTED) for how, count in _not_counted(lines)]
+    count, rate = Part(_counted(lines["fed"], "line")), Part(f"{_rate(per_second)}/s")
+    parts = [count, rate]
+    not_counted = [Part(f"{n:,} {how}", Style.NOT_COUNTED) for how, n in _not_counted(lines)]
+    parts += not_counted
     if silent_us >= _SILENT_US:
         parts.append(Part(f"silent for {_span(silent_us)}", Style.NOT_COUNTED))
-    if filling is not None:
-        parts.append(Part(_filling(*filling)))
-    if not is_final:
-        parts.append(Part("not final"))
-    if lag_us is not None:
+    filled = Part("" if filling is None else _filling(*filling))
+    final = Part("" if is_final else "not final")
+    parts += [part for part in (filled, final) if part.text]
+    if lag_us is not None and lag_us <= _AHEAD_US:
+        parts.append(Part(f"{_span(-lag_us)} ahead", Style.NOT_COUNTED))
+    elif lag_us is not None:
         parts.append(Part(f"lag {_span(lag_us)}"))
+    for least in (rate, final, filled, count, *not_counted):
+        if columns is None or width(", ".join(part.text for part in parts)) <= columns:
+            break
+        parts = [part for part in parts if part is not least] if len(parts) > 1 else parts
     line = [parts[0]]
     for part in parts[1:]:
         line += [Part(", "), part]
     return [part if part.style else Part(part.text, Style.STATUS) for part in line]
 
 
-def heading(snapshot: Renderable, *, grouped: bool = True) -> Line:
-    """Return the totals of the window, the lines not counted so far, and the window."""
-    # The time comes last, so that a narrow terminal cuts off only that.
+def heading(snapshot: Renderable, *, grouped: bool = True, columns: int | None = None) -> Line:
+    """
+    Return the totals of the window, the lines not counted so far, and the window.
+
+    Where columns are few, the time at which the window ends stays longest.
+    """
     comma = _separator(grouped=grouped)
     keys = _counted(snapshot.keys, "key", comma)
     # The row of the keys over `max_keys` is the last one, and `keys` does not include them.
     rows = len(snapshot) - (snapshot.other is not None)
     if rows < snapshot.keys:
         keys = f"{rows:{comma}} of {keys}"
-    line = [Part(f"{_counted(snapshot.total, 'event', comma)}, {keys}", Style.HEADING)]
+    events = _counted(snapshot.total, "event", comma)
+    with_keys = [Part(f"{events}, {keys}", Style.HEADING)]
+    line = [*with_keys]
     # Of all lines so far: without these, a wrong format would look like no input.
     for how, count in _not_counted(snapshot.lines):
         line += [Part(", ", Style.HEADING), Part(f"{count:{comma}} {how}", Style.NOT_COUNTED)]
-    if snapshot.start is None or snapshot.end is None:
+    start, end, zone = snapshot.start, snapshot.end, snapshot._layout.tz
+    if start is None or end is None:
         return line
-    window = span(snapshot.start, snapshot.end, snapshot._layout.tz)
-    return [*line, Part(f", {window}", Style.HEADING)]
+    windows = [span(start, end, zone), *shorter_spans(start, end, zone)]
+    lines = [
+        [*counts, Part(f", {window}", Style.HEADING)]
+        for counts in (line, with_keys, [Part(events, Style.HEADING)])
+        for window in windows
+    ]
+    if columns is None:
+        return lines[0]
+    fitting = (one for one in lines if width("".join(part.text for part in one)) <= columns)
+    return next(fitting, lines[-1])
 
 
 def key_text(key: str | bytes | float | datetime | None, zone: tzinfo | None = None) -> str:
@@ -161,14 +186,14 @@ def share_text(value: float | None) -> str:
 
     A little is not nothing, and most is not all.
 
-    >>> share_text(0.0001), share_text(0.9999)
-    ('<0.1%', '>99.9%')
+    >>> share_text(0.0001), share_text(0.9999), share_text(-0.0001)
+    ('<0.1%', '>99.9%', '>-0.1%')
     """
     if value is None:
         return "-"
     text = f"{value:.1%}"
-    if text == "0.0%" and value > 0:
-        return "<0.1%"
+    if value and float(text[:-1]) == 0:
+        return "<0.1%" if value > 0 else ">-0.1%"
     return ">99.9%" if text == "100.0%" and value < 1 else text
 
 

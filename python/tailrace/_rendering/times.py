@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from tailrace._rendering import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
-__all__ = ["intervals", "moment", "span"]
+__all__ = ["intervals", "moment", "shorter_spans", "span"]
 
 _DAY_US = 86_400 * 10**6
 _MINUTE_US = 60 * 10**6
@@ -53,6 +53,21 @@ def span(start: datetime, end: datetime, zone: tzinfo | None) -> str:
     date, _, time_of_day = last.partition(" ")
     last = time_of_day if first.startswith(date) else last
     return f"{first} to {last} {name}".rstrip()
+
+
+def shorter_spans(start: datetime, end: datetime, zone: tzinfo | None) -> Iterator[str]:
+    """
+    Yield two times in fewer and fewer columns: without dates and the zone, then only the second.
+
+    >>> time = datetime(2015, 5, 17, 10, tzinfo=UTC)
+    >>> list(shorter_spans(time, time.replace(hour=11), None))
+    ['10:00:00 to 11:00:00', 'to 11:00:00', '11:00:00']
+    """
+    local = [time.astimezone(zone or UTC) for time in (start, end)]
+    first, last = (_clock(time, " ").partition(" ")[2] for time in local)
+    if local[0].date() == local[1].date():
+        yield f"{first} to {last}"
+    yield from (f"to {last}", last)
 
 
 def intervals(times: Sequence[datetime], length_us: int, zone: tzinfo | None) -> list[str]:

@@ -33,7 +33,10 @@ class Marks(NamedTuple):
     is_final: bool
     """Whether no later line can change it."""
     lag_us: int
-    """How late the log is by its own time; in arrival time, how long ago the window ended."""
+    """
+    How late the log is by its own time, negative if it is ahead; in arrival time, how long ago the
+    window ended.
+    """
 
 
 class View:
@@ -131,5 +134,6 @@ class View:
         if length_us is not None and length_us - covered_us > self._lack_us:
             filling_us = covered_us, length_us
         is_final = watermark_us is not None and watermark_us >= end_us
-        time_us = end_us if self._log is None else moment_us
-        return Marks(filling_us, is_final, max(self._clock.now_us() - time_us, 0))
+        now_us = self._clock.now_us()
+        lag_us = max(now_us - end_us, 0) if self._log is None else now_us - moment_us
+        return Marks(filling_us, is_final, lag_us)
