@@ -208,6 +208,13 @@ def _step_problem(name: str, log_format: str | _core.Format) -> str:
     if applies_to:
         what, example = applies_to
         return f"step {step!r} applies to {what}, as in {example}, not to {of}{listed}"
+    if step[:1].isdigit() and any(one.startswith("a duration") for one in known):
+        from tailrace._durations import micros  # noqa: PLC0415 - only for an error
+
+        try:
+            micros(step, "")
+        except ValueError as error:
+            listed = str(error)
     guess = closest(step, [one for one in known if " " not in one]).rstrip()
     return f"unknown step {step!r} of {of}{listed}" + (f"; {guess}" if guess else "")
 

@@ -70,14 +70,15 @@ _ELSEWHERE = {
 # The first columns of CSV.
 _BOUNDS = ("start", "end")
 
-_EXPRESSION = re.compile(
-    r"(?:(?P<name>[^\s()=<>!~'\"`]+)\s*=(?!=)\s*)?(?P<function>\w[\w.]*)\s*(?:\((?P<inside>.*)\))?",
-    re.DOTALL,
+# Compiled only when they are needed, which takes milliseconds.
+_EXPRESSION = (
+    r"(?s)(?:(?P<name>[^\s()=<>!~'\"`]+)\s*=(?!=)\s*)?(?P<function>\w[\w.]*)\s*"
+    r"(?:\((?P<inside>.*)\))?"
 )
-_NAME = re.compile(r"[^=('\"`<>!~]*=(?!=)\s*")
-_PERCENTILE = re.compile(r"p([0-9]+(?:\.[0-9]+)?)")
-_OPERATOR = re.compile(r"[=<>!~&|]")
-_QUOTED = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)""", re.DOTALL)
+_NAME = r"[^=('\"`<>!~]*=(?!=)\s*"
+_PERCENTILE = r"p([0-9]+(?:\.[0-9]+)?)"
+_OPERATOR = r"[=<>!~&|]"
+_QUOTED = r"""(?s)("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)"""
 
 
 def key_fields(text: str) -> list[str]:
@@ -229,16 +230,18 @@ def _column(text: str, whole: str) -> tuple[str, Aggregate]:
         raise ValueError(
             f"expected functions separated by commas, such as 'count, sum(size)', found {whole!r}"
         )
-    found = _EXPRESSION.fullmatch(text)
-    if found is None:
-        raise ValueError(_malformed(text))
-    name, function, inside = found.group("name", "function", "inside")
+    name, function, inside = None, text, None
+    if not text.isidentifier():
+        found = re.fullmatch(_EXPRESSION, text)
+        if found is None:
+            raise ValueError(_malformed(text))
+        name, function, inside = found.group("name", "function", "inside")
     if name in _BOUNDS:
         raise ValueError(f"{name!r} is a bound of the window; choose another name for {text!r}")
     arguments = [part.strip() for part in _parts(inside or "", "\"'`")]
     call = _Call(function, inside, [] if arguments == [""] else arguments, text)
     make = _MAKERS.get(function.lower())
-    if make is None and _PERCENTILE.fullmatch(function.lower()):
+    if make is None and re.fullmatch(_PERCENTILE, function.lower()):
         make = _percentile
     if make is None:
         raise ValueError(_unknown(call))
@@ -268,7 +271,7 @@ def _without_name(text: str) -> str:
     >>> _without_name("a=b = sum(size)"), _without_name("share(status == 500)")
     ('sum(size)', 'share(status == 500)')
     """
-    while found := _NAME.match(text):
+    while found := re.match(_NAME, text):
         text = text[found.end() :]
     return text
 
@@ -392,7 +395,7 @@ def _field(name: str, call: _Call) -> str:
         hint = f"write count_distinct({name.split(maxsplit=1)[1]})"
     elif "(" in name:
         hint = f"{name} is a column of its own"
-    elif _OPERATOR.search(name):
+    elif re.search(_OPERATOR, name):
         hint = f"--where selects lines, and share({name}) is the part that matches"
     elif " " in name:
         hint = f"write {function}(`{name}`)"
@@ -408,7 +411,7 @@ def _is_condition(text: str) -> bool:
     >>> _is_condition("status >= 500"), _is_condition("size"), _is_condition("`a = b`")
     (True, False, False)
     """
-    outside = _QUOTED.sub("", text.strip())
+    outside = re.sub(_QUOTED, "", text.strip())
     return bool(re.search(r"[=<>!~&|(\s]", outside)) or text.strip()[:1] in ("'", '"')
 
 
@@ -422,7 +425,8 @@ def _function(name: str, aggregate: Aggregate) -> str:
 
 
 def _unquoted(name: str) -> str:
-    return found[1] if (found := re.fullmatch("`([^`]+)`", name)) else name
+    inside = name[1:-1]
+    return inside if inside and name == f"`{inside}`" and "`" not in inside else name
 
 
 def _without_blanks(text: str) -> str:
@@ -432,7 +436,9 @@ def _without_blanks(text: str) -> str:
     >>> _without_blanks('share( agent contains "a b" )')
     'share(agentcontains"a b")'
     """
-    parts = _QUOTED.split(text)
+    if text.isidentifier():
+        return text
+    parts = re.split(_QUOTED, text)
     return "".join(part if at % 2 else "".join(part.split()) for at, part in enumerate(parts))
 
 
@@ -447,7 +453,7 @@ def _parts(text: str, quotes: str, *, brackets: bool = True) -> list[str]:
     while at < len(text):
         character = text[at]
         if character in quotes:
-            closed = _QUOTED.match(text, at)
+            closed = re.compile(_QUOTED).match(text, at)
             if closed is None:
                 raise ValueError(f"the quote {character} is not closed in {text[start:]!r}")
             at = closed.end()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tailrace._aggregates import count
 from tailrace._cli import inputs
-from tailrace._cli.keys import Keys, redraw
 from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace._cli.show import FUNCTIONS, columns, key_fields, note, ranking
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from io import TextIOWrapper
 
+    from tailrace._cli.keys import Keys
     from tailrace._cli.parser import Parser
     from tailrace._outputs import Output
     from tailrace._outputs.screen import Screen
@@ -296,7 +296,7 @@ def _run(
         elif run.live is not None:
             _say_note(given)
             # What is typed at the terminal are lines.
-            keys = None if screen is None or typed else Keys(screen, signals, waits=piped)
+            keys = None if screen is None or typed else _keys(screen, signals, waits=piped)
             code = served(run.live, signals, lambda: _serve(run, out, keys), out.say)
             if code == UNREADABLE or run.is_refused:
                 return 2
@@ -330,8 +330,16 @@ def _blocks(given: argparse.Namespace) -> Blocks:
     return Blocks(sys.stdout, output=given.format, columns=names, color=color)
 
 
+def _keys(screen: Screen, signals: Signals, *, waits: bool) -> Keys:
+    from tailrace._cli.keys import Keys  # noqa: PLC0415 - most runs have none
+
+    return Keys(screen, signals, waits=waits)
+
+
 async def _serve(run: Run[Counting, Snapshot], out: Output, keys: Keys | None) -> None:
     import asyncio  # noqa: PLC0415 - loaded already where a loop runs
+
+    from tailrace._cli.keys import redraw  # noqa: PLC0415 - only live tables are drawn again
 
     loop = asyncio.get_running_loop()
     # The loop runs these between two steps, when nothing is half drawn.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tailrace._rendering.drawings import canvas_of
-from tailrace._rendering.table import table
 from tailrace._terminal.excerpt import terminal_width
 from tailrace._terminal.streams import say, write
 
@@ -52,6 +50,9 @@ class Blocks:
         write(self._stream, before + self._text(snapshot))
 
     def _table(self, snapshot: Snapshot) -> str:
+        from tailrace._rendering.drawings import canvas_of  # noqa: PLC0415 - only for tables
+        from tailrace._rendering.table import table  # noqa: PLC0415 - as above
+
         is_terminal = self._stream.isatty()
         # Into a pipe or a file, a table does not depend on the size of a terminal.
         columns = terminal_width(self._stream) if is_terminal else None

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace._rendering.drawings import Canvas, bar
-from tailrace._rendering.over_time import over_time
 from tailrace._rendering.text import heading, is_number, key_text, key_times, share_text, value_text
 from tailrace._terminal.escape import cut, for_people, width
 from tailrace._terminal.style import Part, Style, painted
@@ -92,7 +91,7 @@ def table_lines(
             columns do not move from one table to the next.
         grouped: Whether numbers have thousands separators.
     """
-    drawn = over_time(snapshot, canvas, grouped=grouped) if _is_over_time(snapshot, most) else ""
+    drawn = _over_time(snapshot, canvas, grouped=grouped) if _is_over_time(snapshot, most) else ""
     has_total = len(snapshot) > 1 and any(one is not None for one in snapshot._totals.values())
     if most is not None and most < _LINES_WITH_TOTAL:
         has_total = False
@@ -119,6 +118,12 @@ def _is_over_time(snapshot: Renderable, most: int | None) -> bool:
     """Report whether there is a sparkline, and room for it."""
     has_room = most is None or most > _LINES_WITH_TOTAL
     return snapshot._layout.is_over_time and len(snapshot) > 1 and has_room
+
+
+def _over_time(snapshot: Renderable, canvas: Canvas, *, grouped: bool) -> str:
+    from tailrace._rendering.over_time import over_time  # noqa: PLC0415 - most tables have none
+
+    return over_time(snapshot, canvas, grouped=grouped)
 
 
 class _Column(NamedTuple):
