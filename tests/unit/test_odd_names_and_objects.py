@@ -42,6 +42,11 @@ def test_objects_of_polars_are_their_values_and_not_addresses() -> None:
     ]
 
 
+def test_a_name_with_a_comma_is_in_backquotes() -> None:
+    out, _ = run(["parse", "--fields", "`e,f`, a b,`a b:2`"], b'{"a b":"/x/y/z","e,f":3}\n')
+    assert json.loads(out) == {"e,f": 3, "a b": "/x/y/z", "a b:2": "/x/y"}
+
+
 def test_a_name_in_the_header_of_csv_is_escaped_as_its_values_are() -> None:
     data = b'{"a\\u001b[31mb":1,"c\\nd":2,"e,f":3}\n'
     assert run(["parse", "--format", "csv"], data)[0] == 'a\\x1b[31mb,c\\nd,"e,f"\n1,2,3\n'

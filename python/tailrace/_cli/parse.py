@@ -11,6 +11,7 @@ from tailrace import _core
 from tailrace._cli import inputs
 from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
+from tailrace._cli.show import field_names
 from tailrace._cli.signals import Signals
 from tailrace._detection import FALLBACK
 from tailrace._errors import TailraceError, os_reason
@@ -131,7 +132,8 @@ def _check_arrow(output: str) -> None:
 
 
 def _names_of(fields: str) -> list[str]:
-    names = [name.strip() for name in fields.split(",")]
+    with inputs.naming("--fields"):
+        names = field_names(fields)
     if not any(names):
         raise ValueError(
             f"--fields: expected names of fields, found {fields!r}; omit --fields to print all"

@@ -12,7 +12,7 @@ from tailrace._names import suggestion
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["FUNCTIONS", "columns", "key_fields", "note", "ranking"]
+__all__ = ["FUNCTIONS", "columns", "field_names", "key_fields", "note", "ranking"]
 
 FUNCTIONS = """\
 Functions of --show, for the lines of a row (F and G are fields):
@@ -81,20 +81,31 @@ _OPERATOR = r"[=<>!~&|]"
 _QUOTED = r"""(?s)("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)"""
 
 
+def field_names(text: str) -> list[str]:
+    """
+    Return names that are separated by commas. One with a comma or with blanks is in backquotes.
+
+    Raises:
+        ValueError: A quote is not closed, or the text is not UTF-8.
+
+    >>> field_names("path, user agent, `a,b`")
+    ['path', 'user agent', 'a,b']
+    """
+    _check_text(text)
+    return [_unquoted(part.strip()) for part in _parts(text, "`", brackets=False)]
+
+
 def key_fields(text: str) -> list[str]:
     """
-    Return the fields of `--by`, which are separated by commas.
-
-    A name with a comma or with blanks around it is in backquotes.
+    Return the fields of `--by`.
 
     Raises:
         ValueError: A name is empty or given twice.
 
-    >>> key_fields("path, status"), key_fields("user agent"), key_fields("`a,b`")
-    (['path', 'status'], ['user agent'], ['a,b'])
+    >>> key_fields("path, status")
+    ['path', 'status']
     """
-    _check_text(text)
-    names = [_unquoted(part.strip()) for part in _parts(text, "`", brackets=False)]
+    names = field_names(text)
     if not any(names):
         raise ValueError("expected the name of a field, found nothing")
     if "" in names:
