@@ -405,6 +405,7 @@ def test_a_key_may_be_called_count() -> None:
         (["--show", "a=b=count"], "found 'a'; write a=count"),
         (["--show", "\udcff=count"], "--show: expected UTF-8"),
         (["--by", "\udcff"], "--by: expected UTF-8"),
+        (["--by", "path,end", "--format", "csv"], "--by: CSV has a column 'end' already"),
         (["--show", "end=count"], "'end' is a bound of the window"),
         (["--show", "my name=count"], "found 'my name'; write my_name=count"),
         (["--show", "=count"], "expected a name without blanks and quotes before ="),

@@ -234,6 +234,10 @@ def _aggregated(query: Query, given: argparse.Namespace) -> Query:
     """Return the query with its key and its columns, which are added to *given*."""
     with inputs.naming("--by"):
         given.keys = key_fields(given.by)
+        if given.format == "csv" and (taken := {"start", "end"}.intersection(given.keys)):
+            raise ValueError(
+                f"CSV has a column {min(taken)!r} already, for the window; choose another format"
+            )
         # No field is called like this column, so only the key can be wrong.
         query._aggregated(given.keys, {"": count()})
     with inputs.naming("--show"):
