@@ -423,6 +423,7 @@ def test_a_key_may_be_called_count() -> None:
         (["--show", "top(path,x)"], "a number from 1, as in top(path,3)"),
         (["--show", "share(status >= )"], "share: expected a value after the operator\n  status"),
         (["--show", "share(status > x)"], "--show: share: expected a number for status"),
+        (["--show", "share(agent:bot)"], "share(agent:bot == true) is the part that is true"),
         (["--show", "sum(path)"], "--show: sum: expected numbers, found text in"),
         (["--show", "p99(host)"], "quantile: expected numbers, found text in"),
         (["--show", "max(path)"], "--show: max: expected numbers or times, found text"),

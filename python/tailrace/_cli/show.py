@@ -67,6 +67,8 @@ _ELSEWHERE = {
     "variance": "var",
 }
 
+_OF_NUMBERS = ("sum", "mean", "min", "max", "var", "std", "quantile", "rate", "share", "ratio")
+
 # The first columns of CSV.
 _BOUNDS = ("start", "end")
 
@@ -256,7 +258,14 @@ def _column(text: str, whole: str) -> tuple[str, Aggregate]:
         make = _percentile
     if make is None:
         raise ValueError(_unknown(call))
-    return name or _without_blanks(text), make(call)
+    aggregate = make(call)
+    for field in aggregate.fields:
+        if field.endswith(":bot") and aggregate.function in _OF_NUMBERS:
+            raise ValueError(
+                f"{function.lower()}: expected numbers, found true and false in the field "
+                f"{field!r}; share({field} == true) is the part that is true"
+            )
+    return name or _without_blanks(text), aggregate
 
 
 def _malformed(text: str) -> str:
