@@ -72,4 +72,8 @@ def instead(name: str, verb: str, verbs: Mapping[str, Parser]) -> str:
         return f"did you mean {shown}? {more}"
     if elsewhere is not None:
         return f"'tailrace {elsewhere}' has it"
+    for shown, foreign in _OTHER_NAMES.items() if parser.takes("--where") else ():
+        has_it = next((o for o, one in verbs.items() if one.takes(*_OPTION.findall(shown))), None)
+        if has_it is not None and not names.isdisjoint(foreign.split()):
+            return f"'tailrace {has_it}' has {shown}"
     return suggestion(name, parser.option_names(), listed)
