@@ -252,6 +252,21 @@ def test_a_span_of_ages_takes_no_memory():
     assert line.strip() == "█" + " " * 38 + "█"
 
 
+def test_a_sparkline_is_of_numbers_and_a_share_is_per_cent():
+    lines = [
+        f'{{"time":"2015-05-17T0{n}:00:00Z","url":"/a","status":{status}}}'
+        for n, status in enumerate([200, 500, 200, 500])
+    ]
+    query = tr.from_lines(lines, format="json")
+
+    def by_time(**columns: Any) -> list[str]:  # noqa: ANN401
+        found = query.agg(by="time:2h", **columns).top(9, order_by="time:2h", ascending=True)
+        return drawn(found.collect())
+
+    assert by_time(errors=tr.share(where="status >= 500"))[1] == "██  2h each, at most 50.0%"
+    assert by_time(one=tr.first("url"), n=tr.count())[1].split() == ["one", "n", "time:2h"]
+
+
 class Narrow:
     """A stream without block characters."""
 

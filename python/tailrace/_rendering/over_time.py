@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tailrace._rendering.drawings import Canvas, sparkline
-from tailrace._rendering.text import is_number, value_text
+from tailrace._rendering.text import is_number, share_text, value_text
 
 if TYPE_CHECKING:
     from tailrace._rendering import Renderable
@@ -53,9 +53,12 @@ def over_time(
     for place, row in zip(places, rows, strict=True):
         sums[place // of_each] += row[name] if is_number(row[name]) else 0
     line = sparkline(sums, has_blocks=canvas.has_blocks)
-    most = value_text(max(sums), grouped=grouped)
-    legend = f"  {_length(length_us * of_each)} each, at most {most}"
-    return line + legend * (has_legend and line.strip() != "")
+    if not has_legend or not line.strip():
+        # Of nothing there is no line either.
+        return line if line.strip() else ""
+    is_share = snapshot._layout.is_share(name)
+    most = share_text(max(sums)) if is_share else value_text(max(sums), grouped=grouped)
+    return f"{line}  {_length(length_us * of_each)} each, at most {most}"
 
 
 def _gaps(
