@@ -20,6 +20,7 @@ import tailrace as tr
 from tailrace import _core
 from tailrace._aggregates import aggregate_specs
 from tailrace._schedule import schedule, window_settings
+from tailrace._types import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -183,7 +184,10 @@ def test_merging_the_partials_of_two_engines_equals_one_engine(
             whole.merge(table)
 
     found = {snapshot.end: snapshot for snapshot in whole.finish()}
-    answers = [tr.Snapshot._of(answer, ("host",)) for answer in iter(one.next_snapshot, None)]
+    answers = [
+        tr.Snapshot._of(answer, Layout(("host",), {}, None))
+        for answer in iter(one.next_snapshot, None)
+    ]
     for answer in answers:
         same = found[answer.end]
         assert (same.start, same.keys, same.total) == (answer.start, answer.keys, answer.total)

@@ -27,6 +27,7 @@ from tailrace import _core
 from tailrace._rendering import jsonl
 from tailrace._snapshot import Snapshot
 from tailrace._sources.text import File
+from tailrace._types import Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,10 +132,10 @@ def outputs_of_threads(folder: Path, threads: int, seed: int = 0) -> bytes:
         for delta in pool.map(absorb, work):
             engine.apply(delta)
             for answer in iter(engine.next_snapshot, None):
-                out += jsonl.line(Snapshot._of(answer, ("url",))).encode() + b"\n"
+                out += jsonl.line(Snapshot._of(answer, Layout(("url",), {}, None))).encode() + b"\n"
     engine.finish()
     for answer in iter(engine.next_snapshot, None):
-        out += jsonl.line(Snapshot._of(answer, ("url",))).encode() + b"\n"
+        out += jsonl.line(Snapshot._of(answer, Layout(("url",), {}, None))).encode() + b"\n"
     return out
 
 
