@@ -287,11 +287,11 @@ fn a_pattern_is_anywhere_in_the_text() {
 fn a_pattern_is_read_as_it_is_written() {
     // The agent is: Mozilla \"x\" \x16
     for (text, expected) in [
-        (r#"agent ~ '\\x16$'"#, true),
+        (r"agent ~ '\\x16$'", true),
         (r#"agent ~ "\\x16$""#, true),
-        (r#"agent ~ '\x16'"#, false),
+        (r"agent ~ '\x16'", false),
         (r"agent ~ \\x16$", true),
-        (r#"agent ~ '\bMozilla\b'"#, true),
+        (r"agent ~ '\bMozilla\b'", true),
         (r#"agent ~ "\"x""#, true),
         (r#"agent ~ '"x\\"'"#, true),
         (r"agent ~ '\''", false),
