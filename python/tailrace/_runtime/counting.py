@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from tailrace._runtime.stage import Processor
+from tailrace._runtime.stage import Absorber
 from tailrace._snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tailrace._core import Delta, Engine, Format
+    from tailrace._core import Delta, Engine
     from tailrace._runtime.clock import Clock, Silence
     from tailrace._runtime.pump import StopRequest
     from tailrace._runtime.stage import Origin, StampedChunk
@@ -41,7 +41,7 @@ class Status(NamedTuple):
     """Whether no later line can change the shown window."""
 
 
-class Counting(Processor["Delta", Snapshot]):
+class Counting(Absorber[Snapshot]):
     """
     Counts the lines of chunks, and answers windows.
 
@@ -70,7 +70,7 @@ class Counting(Processor["Delta", Snapshot]):
         silence: Silence | None = None,
         view: View | None = None,
     ) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._clock = clock
         self._stop = stop
         self._layout = layout
@@ -84,25 +84,9 @@ class Counting(Processor["Delta", Snapshot]):
         self.newest_only = False
         self._record_rate()
 
-    def work(self, taken: StampedChunk, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
-        """Return the delta of a chunk."""
-        chunk, log_format, now_us, max_ahead_us = taken
-        return self._engine.absorb(
-            chunk.data,
-            kind=chunk.kind,
-            span=chunk.span,
-            source=chunk.source,
-            format=cast("Format", log_format),
-            now_us=now_us,
-            max_ahead_us=max_ahead_us,
-        )
-
     def settle(self, taken: StampedChunk, result: Delta) -> tuple[int, None]:
         """Apply the delta of a chunk."""
-        self._engine.apply(result)
-        fed, rejected, headers = result.lines
-        if self.samples is not None and taken.log_format is not None:
-            self.samples.look(taken.chunk, taken.log_format, fed + headers, rejected)
+        fed = self.apply(taken, result)
         if self._silence is not None and result.newest_us is not None:
             self._silence.observe(taken.chunk.source)
         if fed:

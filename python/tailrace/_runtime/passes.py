@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from tailrace._errors import TailraceError, in_words
 from tailrace._runtime.intake import Intake
 from tailrace._runtime.run import Run
-from tailrace._runtime.stage import Processor
+from tailrace._runtime.stage import Absorber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
-    from tailrace._core import Delta, Engine, Format
+    from tailrace._core import Delta, Engine
     from tailrace._runtime.clock import Clock
     from tailrace._runtime.feeds import Feeds
     from tailrace._runtime.pump import StopRequest
-    from tailrace._runtime.stage import Origin, StampedChunk
+    from tailrace._runtime.stage import Origin, Processor, StampedChunk
     from tailrace._sources import Chunk
     from tailrace._types import LineCounts
 
@@ -41,7 +41,7 @@ class _Look(NamedTuple):
     newest_us: int | None
 
 
-class FirstPass(Processor["Delta", O]):
+class FirstPass(Absorber[O]):
     """
     Finds the newest time, and counts lines with a time.
 
@@ -62,7 +62,7 @@ class FirstPass(Processor["Delta", O]):
         held: Iterable[int],
         reject: Callable[[StampedChunk, int], O] | None = None,
     ) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._length_us = length_us
         self._reject = reject
         self._lines_before = [0] * sources
@@ -86,26 +86,11 @@ class FirstPass(Processor["Delta", O]):
         newest_us = self.looks[source][number].newest_us
         return number == 0 or (newest_us is not None and newest_us >= cast("int", self.start_us))
 
-    def work(self, taken: StampedChunk, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
-        """Return the delta of a chunk."""
-        chunk, log_format, now_us, max_ahead_us = taken
-        return self._engine.absorb(
-            chunk.data,
-            kind=chunk.kind,
-            span=chunk.span,
-            source=chunk.source,
-            format=cast("Format", log_format),
-            now_us=now_us,
-            max_ahead_us=max_ahead_us,
-        )
-
     def settle(self, taken: StampedChunk, result: Delta) -> tuple[int, O | None]:
         """Note the newest time of a chunk, and hand out its rejected lines."""
-        self._engine.apply(result)
         chunk, source = taken.chunk, taken.chunk.source
-        fed, unmatched, headers = result.lines
-        if self.samples is not None and taken.log_format is not None:
-            self.samples.look(chunk, taken.log_format, fed + headers, unmatched)
+        fed, _, headers = result.lines
+        self.apply(taken, result)
         newest_us = result.newest_us
         if newest_us is not None and (self.newest_us is None or newest_us > self.newest_us):
             self.newest_us = newest_us

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 from tailrace._core import Format
 from tailrace._requested import ANYTHING, Requested
@@ -10,13 +10,13 @@ from tailrace._requested import ANYTHING, Requested
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tailrace._core import Lookups, Zone
+    from tailrace._core import Delta, Engine, Lookups, Zone
     from tailrace._detection import Detector
     from tailrace._samples import Samples
     from tailrace._sources import Chunk
     from tailrace._types import LineCounts
 
-__all__ = ["Origin", "Processor", "StageCounts", "StampedChunk"]
+__all__ = ["Absorber", "Origin", "Processor", "StageCounts", "StampedChunk"]
 
 R = TypeVar("R")
 O = TypeVar("O")  # noqa: E741 - a result
@@ -168,3 +168,31 @@ class Processor(Generic[R, O]):
     def finish(self) -> Iterator[O]:
         """End the input, and yield the remaining answers."""
         return iter(())
+
+
+class Absorber(Processor["Delta", O]):
+    """A processor whose chunks an engine of the core absorbs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def work(self, taken: StampedChunk, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
+        """Return the delta of a chunk."""
+        chunk, log_format, now_us, max_ahead_us = taken
+        return self._engine.absorb(
+            chunk.data,
+            kind=chunk.kind,
+            span=chunk.span,
+            source=chunk.source,
+            format=cast("Format", log_format),
+            now_us=now_us,
+            max_ahead_us=max_ahead_us,
+        )
+
+    def apply(self, taken: StampedChunk, result: Delta) -> int:
+        """Apply the delta of a chunk, and return the number of its lines."""
+        self._engine.apply(result)
+        fed, rejected, headers = result.lines
+        if self.samples is not None and taken.log_format is not None:
+            self.samples.look(taken.chunk, taken.log_format, fed + headers, rejected)
+        return fed
