@@ -6,7 +6,7 @@ BIN := .venv/bin
 OUTSIDE := env -u MAKEFLAGS -u MFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: build test test-rust test-python test-thorough test-minimal lint lint-rust lint-python docs bench bench-micro bench-compare coverage fuzz format texts ci demo help
+.PHONY: build test test-rust test-python test-thorough test-minimal test-spark test-spark-3 test-spark-4 lint lint-rust lint-python docs bench bench-micro bench-compare coverage fuzz format texts ci demo help
 
 # The environment, in two steps: what builds, and what tests.
 .venv/.build: pyproject.toml
@@ -64,6 +64,19 @@ test-minimal: build .venv-minimal/.ready ## The tests of the basics, without any
 	.venv-minimal/bin/pip install --quiet --force-reinstall target/minimal/*.whl
 	TAILRACE_TEST_MINIMAL=1 .venv-minimal/bin/pytest tests/cases $(addprefix tests/unit/test_,\
 		answers.py command.py core.py globs.py jobs.py outputs.py receiver.py)
+
+# PySpark 3.5 and 4, each with what `pip install tailrace[spark]` brings.
+.venv-spark-%/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-spark-$*
+	.venv-spark-$*/bin/pip install --quiet --upgrade 'pip>=25.1'
+	.venv-spark-$*/bin/pip install --quiet --group spark-$*
+	touch $@
+
+test-spark: test-spark-3 test-spark-4 ## The tests inside real Spark 3.5 and 4; needs Java 17
+
+test-spark-3 test-spark-4: test-spark-%: build .venv-spark-%/.ready
+	PYTHONPATH=python .venv-spark-$*/bin/pytest tests/spark
+	if test $* = 4; then PYTHONPATH=python .venv-spark-4/bin/mypy --package tailrace.spark; fi
 
 lint: lint-rust lint-python ## Formatters, linters, types, stubs, licences, workflows
 

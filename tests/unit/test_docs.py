@@ -35,7 +35,8 @@ MODULES = [
     *sorted(
         module.name
         for module in pkgutil.walk_packages(tailrace.__path__, "tailrace.")
-        if module.name != "tailrace._core"
+        # The examples of `tailrace.spark` run with Spark.
+        if module.name != "tailrace._core" and not module.name.startswith("tailrace.spark")
     ),
 ]
 
@@ -99,7 +100,8 @@ def python_blocks() -> list[object]:
     for page in PAGES:
         blocks_here = blocks(pages=[page])
         for block, following in zip(blocks_here, [*blocks_here[1:], None], strict=False):
-            if block.language == "python" and not block.note.startswith("not run: "):
+            elsewhere = block.note.startswith("not run: ") or block.note == "runs with Spark"
+            if block.language == "python" and not elsewhere:
                 is_output = following is not None and following.note == "prints"
                 output = following.text if is_output and following else None
                 found.append(pytest.param(block, output, id=block.name))

@@ -222,6 +222,14 @@ def test_outputs_and_sources_do_not_import_each_other():
             assert not forbidden(file.read_text(), words), file
 
 
+def test_only_the_spark_package_imports_pyspark():
+    others = [file for file in PACKAGE.rglob("*.py") if PACKAGE / "spark" not in file.parents]
+    importing = [file.name for file in others if forbidden(file.read_text(), {"pyspark"})]
+    assert importing == []
+    inside = [file.read_text() for file in (PACKAGE / "spark").glob("*.py")]
+    assert any(forbidden(text, {"pyspark"}) for text in inside)
+
+
 def test_only_the_command_imports_outputs():
     # So no logic depends on outputs: no detection, filter, source or query, nor what runs them.
     for file in PACKAGE.rglob("*.py"):
