@@ -132,9 +132,10 @@ texts: build .venv/.dev ## Write help texts, completions and the manual page aga
 # Two steps of two targets at a time. The first builds the package, which takes the longest and so
 # starts first, and runs what does not need it. The second runs the rest.
 AT_ONCE := --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-ci: .venv/.build ## What .ci/run runs: lint, docs, test, test-minimal
-	$(MAKE) $(AT_ONCE) build lint-rust test-rust .venv/.dev .venv-minimal/.ready
-	$(MAKE) $(AT_ONCE) test-python lint-python docs test-minimal
+ci: .venv/.build ## What .ci/run runs: lint, docs, test, test-minimal, test-spark
+	$(MAKE) $(AT_ONCE) build lint-rust test-rust .venv/.dev .venv-minimal/.ready \
+		.venv-spark-3/.ready .venv-spark-4/.ready
+	$(MAKE) $(AT_ONCE) test-python lint-python docs test-minimal test-spark-3 test-spark-4
 
 demo: build ## Ten seconds of a live table, from a real log
 	$(BIN)/python examples/flume/demo.py
