@@ -15,7 +15,12 @@ except ModuleNotFoundError as error:
         "with the Python of Spark, or pip install pyspark"
     ) from error
 
+# Each name is imported from the file beside this one that defines it.
 __all__: list[str] = []
+
+# Users see `tailrace.spark.parse` in `repr` and `help`, not the module that defines it.
+for _name in __all__:
+    globals()[_name].__module__ = __name__
 
 del _pyspark
 
