@@ -51,6 +51,7 @@ __all__ = [
     "parse",
     "parse_chunk",
     "parse_duration",
+    "parse_rows",
     "sample_rejects",
     "standard_fields",
     "step_problem",
@@ -272,6 +273,17 @@ def parse(
     fields: list[str] | None,
     filter: Filter | None = None,
 ) -> Table: ...
+def parse_rows(
+    lines: ArrowArray | ArrowStream,
+    /,
+    *,
+    format: str | Format,
+    fields: list[str],
+    filter: Filter | None = None,
+    keep_rejected: bool,
+    reasons: str | None = None,
+    bad_utf8: str | None = None,
+) -> tuple[Table, Table | None, tuple[int, int, str, str] | None]: ...
 def parse_chunk(
     data: bytes,
     /,

@@ -60,6 +60,7 @@ pub use text::format::{
     StandardField, StepAbout, StepProblem, Topic, UnknownField, ZoneTable, aliases, found_fields,
     write_iso,
 };
+pub use text::in_line::InLine;
 pub use text::lines::{Chunk, MAX_LINE_BYTES};
 pub use text::lookups::{DevicePattern, Lookups};
 pub use text::rejects::Rejects;

@@ -1,4 +1,4 @@
-//! Exports columns to Arrow and imports lines from it, by the Arrow C data interface.
+//! Exports columns to Arrow, by the Arrow C data interface.
 //!
 //! The columns of a table have the layout of Arrow, so exporting them copies nothing.
 
@@ -16,12 +16,10 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
 use pyo3_arrow::error::PyArrowError;
-use pyo3_arrow::input::AnyArray;
-use tailrace_core::{Bits, Column, NamedRows, TableBuilder, Values};
+use tailrace_core::{Bits, Column, NamedRows, Values};
 
 use crate::convert::datetime;
 
@@ -58,10 +56,7 @@ fn array(column: Column) -> Result<ArrayRef, ArrowError> {
             Arc::new(StringArray::try_new(offsets, Buffer::from_vec(data), nulls)?)
         }
         Values::Int(values) => Arc::new(Int64Array::try_new(values.into(), nulls)?),
-        Values::Flags(values) => {
-            let flags = BooleanBuffer::collect_bool(values.len, |place| values.get(place));
-            Arc::new(BooleanArray::new(flags, nulls))
-        }
+        Values::Flags(values) => Arc::new(BooleanArray::new(flags(values), nulls)),
         Values::Nulls(len) => Arc::new(NullArray::new(len)),
         Values::Float(values) => Arc::new(Float64Array::try_new(values.into(), nulls)?),
         Values::Time(values) => {
@@ -90,8 +85,14 @@ fn array(column: Column) -> Result<ArrayRef, ArrowError> {
 }
 
 fn nulls(valid: Bits) -> Option<NullBuffer> {
-    let bits = || BooleanBuffer::new(Buffer::from_vec(valid.bytes), 0, valid.len);
-    (valid.zeros > 0).then(|| NullBuffer::new(bits()))
+    (valid.zeros > 0).then(|| NullBuffer::new(flags(valid)))
+}
+
+fn flags(bits: Bits) -> BooleanBuffer {
+    match bits.zeros {
+        0 => BooleanBuffer::new_set(bits.len),
+        _ => BooleanBuffer::new(Buffer::from_vec(bits.bytes), 0, bits.len),
+    }
 }
 
 /// Implements `__arrow_c_schema__`.
@@ -159,36 +160,6 @@ pub(crate) fn cell<'py>(
             py.import("json")?.call_method1("loads", (array.as_string::<i32>().value(row),))
         }
         _ => PyString::new(py, array.as_string::<i32>().value(row)).into_bound_py_any(py),
-    }
-}
-
-/// Adds each value as a line. A null is an empty line, so that line numbers match rows.
-pub(crate) fn push_all(arrays: AnyArray, builder: &mut TableBuilder) -> PyResult<()> {
-    for array in arrays.into_reader()? {
-        let array = array.map_err(error)?;
-        match array.data_type() {
-            DataType::Utf8 => push(array.as_string::<i32>(), builder),
-            DataType::LargeUtf8 => push(array.as_string::<i64>(), builder),
-            DataType::Utf8View => push(array.as_string_view(), builder),
-            DataType::Binary => push(array.as_binary::<i32>(), builder),
-            DataType::LargeBinary => push(array.as_binary::<i64>(), builder),
-            DataType::BinaryView => push(array.as_binary_view(), builder),
-            other => {
-                let message =
-                    format!("lines: expected an Arrow array of text or bytes, found {other}");
-                return Err(PyTypeError::new_err(message));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn push<'a, T: AsRef<[u8]> + ?Sized + 'a>(
-    lines: impl IntoIterator<Item = Option<&'a T>>,
-    builder: &mut TableBuilder,
-) {
-    for line in lines {
-        builder.push(line.map_or(&[], AsRef::as_ref));
     }
 }
 

@@ -196,7 +196,7 @@ fn of_list(list: &Bound<'_, PyList>, what: &str) -> PyResult<InputColumn<InputAr
     Ok(InputColumn::new(vec![InputArray::Items(items, text)], kinds))
 }
 
-fn piece(array: &ArrayRef, field: &Field, what: &str) -> PyResult<InputArray> {
+pub(crate) fn piece(array: &ArrayRef, field: &Field, what: &str) -> PyResult<InputArray> {
     let nulls = array.logical_nulls();
     Ok(match array.data_type() {
         // A table of one column is accepted as that column.

@@ -13,6 +13,7 @@ mod convert;
 mod engine;
 mod events;
 mod filter;
+mod items;
 mod lines;
 mod window;
 
@@ -44,7 +45,7 @@ mod _core {
     use crate::lines::{
         PyFormat, PyLookups, PyTable, PyZone, count_matches, default_fields, describe_format,
         explain, field_kind, field_kinds, first_lines, found_fields, has_field, lookup_of, parse,
-        parse_chunk, sample_rejects, standard_fields, step_problem, write_rows,
+        parse_chunk, parse_rows, sample_rejects, standard_fields, step_problem, write_rows,
     };
     #[pymodule_export]
     use crate::window::PyWindow;

@@ -10,13 +10,14 @@ use pyo3::types::{IntoPyDict, PyBytes, PyCapsule, PyDict, PyString};
 use pyo3_arrow::input::AnyArray;
 use std::sync::Arc;
 use tailrace_core::{
-    Chunk, DevicePattern, ExplainValue, Format, Kind, Lookups, NamedRows, Rejected, Rejects, Table,
-    TableBuilder, ZoneTable,
+    Chunk, DevicePattern, ExplainValue, Format, InLine, Kind, Lookups, NamedRows, Rejected,
+    Rejects, Table, TableBuilder, ZoneTable,
 };
 
 use crate::arrow;
 use crate::convert::{FormatArg, chunk, error, output, with_headers};
 use crate::filter::{PyFilter, checked, reader};
+use crate::items;
 
 /// The number and byte of a rejected line, what was expected there, and the line.
 type Sample<'py> = (usize, usize, &'static str, Bound<'py, PyBytes>);
@@ -343,7 +344,7 @@ impl Lines {
             Self::Text(text) => {
                 Chunk::Lines(&text).for_each(|line| builder.push(line)).map_err(error)
             }
-            Self::Arrow(arrays) => arrow::push_all(arrays, builder),
+            Self::Arrow(arrays) => items::push_all(arrays, builder),
             Self::Items(lines) => {
                 for line in &lines {
                     builder.push(line);
@@ -371,6 +372,40 @@ pub(crate) fn parse(
         let mut builder = builder.map_err(error)?;
         lines.push_all(&mut builder)?;
         PyTable::new(builder.finish())
+    })
+}
+
+/// Parses lines into rows that are in line with them. Returns the rows, which lines have one if not
+/// all have, and the number, byte, reason and expectation of the first rejected line.
+#[pyfunction]
+#[pyo3(signature = (lines, /, *, format, fields, filter=None, keep_rejected, reasons=None,
+                    bad_utf8=None))]
+#[expect(clippy::type_complexity, reason = "a reject in a tuple")]
+pub(crate) fn parse_rows(
+    py: Python<'_>,
+    lines: AnyArray,
+    format: FormatArg<'_>,
+    fields: Vec<String>,
+    filter: Option<PyRef<'_, PyFilter>>,
+    keep_rejected: bool,
+    reasons: Option<String>,
+    bad_utf8: Option<String>,
+) -> PyResult<(PyTable, Option<PyTable>, Option<(usize, usize, &'static str, &'static str)>)> {
+    let format = format.get()?;
+    let filter = checked(filter.as_deref(), &format)?;
+    py.detach(|| {
+        let how = InLine { keep_rejected, reasons, bad_utf8 };
+        let builder = TableBuilder::in_line(&format, &fields, filter.as_ref(), how);
+        let mut builder = builder.map_err(error)?;
+        items::push_all(lines, &mut builder)?;
+        let mut table = builder.finish();
+        let kept = table.kept.take().map(|rows| {
+            let names = vec!["kept".to_owned()];
+            PyTable::of_named(NamedRows { names, rows, metadata: Vec::new() })
+        });
+        let table = PyTable::new(table)?;
+        let first = table.rejects().first().copied();
+        Ok((table, kept.transpose()?, first))
     })
 }
 

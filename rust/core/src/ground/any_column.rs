@@ -105,6 +105,12 @@ impl AnyColumn {
         values.map(|((&row, &tag), (start, &end))| (row as usize, tag, &self.data[start..end]))
     }
 
+    /// The rows with text that is not UTF-8.
+    pub(crate) fn rows_of_bad_text(&self) -> impl Iterator<Item = usize> {
+        let values = (!self.data.is_ascii()).then(|| self.values()).into_iter().flatten();
+        values.filter(|(.., text)| std::str::from_utf8(text).is_err()).map(|(row, ..)| row)
+    }
+
     /// The type that holds all values without a change; `Json` if only text does.
     pub(crate) fn common_type(&self) -> AnyType {
         self.values().map(|(_, tag, text)| type_of(tag, text)).fold(AnyType::Nulls, AnyType::with)

@@ -104,6 +104,21 @@ pub struct Bits {
 }
 
 impl Bits {
+    /// Creates this many zeros.
+    pub(crate) fn zeros(len: usize) -> Self {
+        Self { bytes: vec![0; len.div_ceil(8)], len, zeros: len }
+    }
+
+    /// Makes the bit at this place a one.
+    pub(crate) fn set(&mut self, place: usize) {
+        if !self.get(place)
+            && let Some(byte) = self.bytes.get_mut(place / 8)
+        {
+            *byte |= 1 << (place % 8);
+            self.zeros -= 1;
+        }
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, bit: bool) {
         // Most columns have no nulls and need no bits.

@@ -7,6 +7,7 @@ pub(crate) mod filter;
 pub(crate) mod first_lines;
 pub(crate) mod flume;
 pub(crate) mod format;
+pub(crate) mod in_line;
 pub(crate) mod lines;
 pub(crate) mod lookups;
 pub(crate) mod rejects;

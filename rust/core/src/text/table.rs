@@ -1,15 +1,17 @@
 //! Parses lines into columns, for the Python library.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::filter::{BoundFilter, Filter};
 use super::flume::BatchError;
 use super::format::{Format, LineBlock, Reader, UnknownField};
+use super::in_line::{InLine, Placed};
 use super::lines::Chunk;
 use super::rejects::{Fate, RejectInfo, Rejects, explain_reject, read_filtered};
 use crate::ground::any_column::AnyType;
 use crate::ground::{
-    AnyColumn, Bits, Column, Counters, InputError, Kind, Reason, Rows, Value, Values, lossy,
+    AnyColumn, Bits, Column, Counters, InputError, Kind, Reason, Rows, Value, Values, lossy, quoted,
 };
 
 /// Buffering lines does not pay with fewer deferred columns than this.
@@ -22,6 +24,9 @@ const MAX_BATCH_BYTES: usize = (i32::MAX as usize) / 4;
 /// The most columns for fields that the format does not list. A log with more has keys that are
 /// data, such as names of users.
 const MAX_OWN_COLUMNS: usize = 1_000;
+
+/// What a row of nulls counts in a batch: the reason, which is its only text.
+const NULL_ROW_BYTES: usize = 8;
 
 /// The most values of a column for which memory is reserved in advance.
 const MAX_RESERVED: usize = 1 << 22;
@@ -52,8 +57,10 @@ pub struct Table {
     pub filtered: usize,
     /// The number of headers and comments.
     pub headers: usize,
-    /// The rejected lines.
+    /// The rejected lines; if rows are in line with lines, only the first one.
     pub rejects: Vec<Rejected>,
+    /// Whether each line has a row, if rows are in line with lines and some lines have none.
+    pub kept: Option<Rows>,
     /// How many values have no column, because there would be too many columns.
     pub left_out: usize,
 }
@@ -87,6 +94,8 @@ pub struct TableBuilder {
     any: Vec<AnyField>,
     /// The places in `any` of those that lines name; `None` if lines do not.
     own: Option<BTreeMap<Box<[u8]>, usize>>,
+    /// The places of rows, if they are in line with lines.
+    placed: Option<Placed>,
     kinds: Vec<Kind>,
     table: Table,
     line: usize,
@@ -170,6 +179,24 @@ impl TableBuilder {
         Ok(if is_default { table.with_own_fields() } else { table })
     }
 
+    /// Creates a table of these fields whose rows are in line with the lines. Its columns are of
+    /// the types of the fields; those of any type are text: of a value that is not, its JSON.
+    pub fn in_line(
+        format: &Format,
+        names: &[String],
+        filter: Option<&Filter>,
+        how: InLine,
+    ) -> Result<Self, InputError> {
+        let mut table = Self::new(format, b"", Some(names), filter)?;
+        if let Some(name) = names.iter().find(|name| names.iter().filter(|n| n == name).count() > 1)
+        {
+            let message = format!("fields: expected each field once, found {} twice", quoted(name));
+            return Err(InputError::Value(message));
+        }
+        table.placed = Some(Placed::new(how));
+        Ok(table)
+    }
+
     /// Adds a column for each other field that a line has.
     #[must_use]
     pub fn with_own_fields(mut self) -> Self {
@@ -184,8 +211,16 @@ impl TableBuilder {
     ) -> Self {
         let (fields, kinds): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
         let batches = vec![Rows::new(&kinds)];
-        let (rejects, left_out) = (Vec::new(), 0);
-        let table = Table { fields, batches, rows: 0, filtered: 0, headers: 0, rejects, left_out };
+        let table = Table {
+            fields,
+            batches,
+            rows: 0,
+            filtered: 0,
+            headers: 0,
+            rejects: Vec::new(),
+            kept: None,
+            left_out: 0,
+        };
         let times = kinds.iter().position(|&kind| kind == Kind::Time);
         let any = kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Any);
         let any = any.map(|(place, _)| AnyField { place, batches: Vec::new() }).collect();
@@ -205,6 +240,7 @@ impl TableBuilder {
             block: LineBlock::default(),
             any,
             own: None,
+            placed: None,
             kinds,
             table,
             line: 0,
@@ -223,21 +259,21 @@ impl TableBuilder {
             Ok(fate) => {
                 self.table.filtered += usize::from(fate == Fate::Filtered);
                 self.table.headers += usize::from(fate == Fate::Header);
+                self.place_no_row(number, fate);
                 return;
             }
             Err(info) => {
-                let RejectInfo { byte, reason, expected } =
-                    explain_reject(&mut self.reader, line, info);
-                self.table.rejects.push(Rejected { line: number, byte, reason, expected });
+                // Explaining a line can take another pass over it.
+                if self.placed.is_none() || self.table.rejects.is_empty() {
+                    let RejectInfo { byte, reason, expected } =
+                        explain_reject(&mut self.reader, line, info);
+                    self.table.rejects.push(Rejected { line: number, byte, reason, expected });
+                }
+                self.place_reject(number, info.reason);
                 return;
             }
         }
-        if self.bytes + line.len() > self.max_bytes {
-            self.flush();
-            self.table.batches.push(Rows::new(&self.kinds));
-            self.bytes = 0;
-        }
-        self.bytes += line.len();
+        self.make_room(line.len());
         let number = self.table.batches.len() - 1;
         let Some(batch) = self.table.batches.last_mut() else { return };
         for field in &mut self.any {
@@ -297,6 +333,71 @@ impl TableBuilder {
         }
     }
 
+    /// Adds a line that is missing: an empty one, if rows are not in line with lines.
+    pub fn push_missing(&mut self) {
+        if self.placed.is_none() {
+            self.push(b"");
+            return;
+        }
+        let number = self.line;
+        self.line += 1;
+        self.place_no_row(number, Fate::Header);
+    }
+
+    /// Notes that a line has no fields.
+    #[cold]
+    fn place_no_row(&mut self, line: usize, fate: Fate) {
+        let Some(placed) = &mut self.placed else { return };
+        if fate == Fate::Header && placed.how.keep_rejected && self.filter.is_none() {
+            self.push_nulls(None);
+        } else {
+            placed.leave_out(line);
+        }
+    }
+
+    /// Notes that a line was rejected.
+    #[cold]
+    fn place_reject(&mut self, line: usize, reason: Reason) {
+        let Some(placed) = &mut self.placed else { return };
+        if placed.how.keep_rejected {
+            self.push_nulls(Some(reason));
+        } else {
+            placed.leave_out(line);
+        }
+    }
+
+    /// Adds a row of nulls.
+    fn push_nulls(&mut self, reason: Option<Reason>) {
+        self.make_room(NULL_ROW_BYTES);
+        let number = self.table.batches.len() - 1;
+        let Some(batch) = self.table.batches.last_mut() else { return };
+        for &field in &self.immediate {
+            batch.columns[field].push(Value::Null);
+        }
+        if let (Some(placed), Some(reason)) = (&mut self.placed, reason) {
+            placed.reject((number, batch.len), reason);
+        }
+        batch.len += 1;
+        self.table.rows += 1;
+        if !self.deferred.is_empty() {
+            self.reader.push_nulls_to(&mut self.block);
+            if self.block.len == LineBlock::CAPACITY {
+                self.flush();
+            }
+        }
+    }
+
+    /// Begins a new batch if a row of this many bytes could make the last one too long.
+    #[inline]
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes + bytes > self.max_bytes {
+            self.flush();
+            self.table.batches.push(Rows::new(&self.kinds));
+            self.bytes = 0;
+        }
+        self.bytes += bytes;
+    }
+
     /// Fills the deferred columns from the buffered lines.
     fn flush(&mut self) {
         let Some(batch) = self.table.batches.last_mut() else { return };
@@ -325,16 +426,28 @@ impl TableBuilder {
     /// Returns the table.
     pub fn finish(mut self) -> Table {
         self.flush();
-        for column in self.table.batches.iter_mut().flat_map(|batch| &mut batch.columns) {
-            if let Values::Text { offsets, data } = &mut column.values
-                && !is_text(offsets, data)
-            {
-                make_text(offsets, data);
+        // The rows where text is replaced.
+        let mut replaced: Vec<_> =
+            self.table.batches.iter().map(|batch| Bits::zeros(batch.len)).collect();
+        for (batch, replaced) in self.table.batches.iter_mut().zip(&mut replaced) {
+            for column in &mut batch.columns {
+                if let Values::Text { offsets, data } = &mut column.values
+                    && !is_text(offsets, data)
+                {
+                    make_text(offsets, data, replaced);
+                }
             }
         }
         for AnyField { place, batches } in self.any {
-            let kind = batches.iter().map(AnyColumn::common_type);
-            let kind = kind.fold(AnyType::Nulls, AnyType::with);
+            let kind = if self.placed.is_some() {
+                for (batch, replaced) in batches.iter().zip(&mut replaced) {
+                    batch.rows_of_bad_text().for_each(|row| replaced.set(row));
+                }
+                AnyType::Text
+            } else {
+                let kinds = batches.iter().map(AnyColumn::common_type);
+                kinds.fold(AnyType::Nulls, AnyType::with)
+            };
             let mut columns = batches.into_iter();
             for batch in &mut self.table.batches {
                 let column = columns.next().unwrap_or_default().finish(batch.len, kind);
@@ -344,6 +457,11 @@ impl TableBuilder {
                     None => batch.columns.push(column),
                 }
             }
+        }
+        if let Some(placed) = self.placed {
+            self.table.fields.extend(placed.how.reasons.clone());
+            self.table.fields.extend(placed.how.bad_utf8.clone());
+            self.table.kept = placed.finish(&mut self.table.batches, replaced, self.line);
         }
         self.table
     }
@@ -455,14 +573,18 @@ fn is_text(offsets: &[i32], data: &[u8]) -> bool {
     std::str::from_utf8(data).is_ok() && (data.is_ascii() || offsets.iter().all(begins))
 }
 
-/// Replaces invalid UTF-8.
-fn make_text(offsets: &mut [i32], data: &mut Vec<u8>) {
+/// Replaces invalid UTF-8, and marks the rows where it did.
+fn make_text(offsets: &mut [i32], data: &mut Vec<u8>, replaced: &mut Bits) {
     let raw = std::mem::take(data);
     let mut start = 0;
     // The first offset is the start of the first value.
-    for offset in offsets.iter_mut().skip(1) {
+    for (row, offset) in offsets.iter_mut().skip(1).enumerate() {
         let end = usize::try_from(*offset).unwrap_or(start);
-        data.extend_from_slice(lossy(raw.get(start..end).unwrap_or_default()).as_bytes());
+        let text = lossy(raw.get(start..end).unwrap_or_default());
+        if matches!(text, Cow::Owned(_)) {
+            replaced.set(row);
+        }
+        data.extend_from_slice(text.as_bytes());
         *offset = i32::try_from(data.len()).unwrap_or(i32::MAX);
         start = end;
     }

@@ -13,7 +13,7 @@ use super::request_parts::parts_of_request;
 use super::segments::{PartialMatch, Segment, SegmentKind};
 use super::steps::{self, StepCache};
 use super::time::{ZoneTable, parse_bracketed_in, read_epoch};
-use super::{Format, Kind, Matcher, Reject, Span, Value, vhost};
+use super::{Format, Kind, Matcher, REQUEST_PARTS, Reject, Span, Value, vhost};
 
 /// Reads requested fields of lines, one line at a time.
 #[derive(Clone, Debug)]
@@ -558,6 +558,13 @@ impl Reader {
             let parts = parts_of_request(own, self.spans[request]);
             block.spans.extend(parts.map(|part| part.moved(start)));
         }
+        block.len += 1;
+    }
+
+    /// Appends a line without fields to a block.
+    pub(crate) fn push_nulls_to(&self, block: &mut LineBlock) {
+        let width = self.spans.len() + self.request.map_or(0, |_| REQUEST_PARTS.len());
+        block.spans.resize(block.spans.len() + width, Span::NONE);
         block.len += 1;
     }
 
