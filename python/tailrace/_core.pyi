@@ -32,6 +32,7 @@ __all__ = [
     "FilterError",
     "Format",
     "Lookups",
+    "PaneCounter",
     "Table",
     "Window",
     "WindowSettings",
@@ -122,6 +123,24 @@ class Engine:
     def key_capacity(self) -> int: ...
 
 @final
+class PaneCounter:
+    def __new__(
+        cls,
+        *,
+        format: str | Format,
+        by: list[str],
+        aggregates: list[AggregateSpec],
+        time: str,
+        width_us: int,
+        offset_us: int,
+        hash_seed: int,
+        filter: Filter | None = None,
+    ) -> PaneCounter: ...
+    def add(self, lines: ArrowArray | ArrowStream, /) -> None: ...
+    def table(self) -> Table: ...
+    def lines(self) -> LineCounts: ...
+
+@final
 class Window:
     def __new__(
         cls,
@@ -143,6 +162,8 @@ class Window:
     def export_table(self) -> Table: ...
     def merge(self, data: bytes, /) -> None: ...
     def merge_table(self, table: ArrowStream, /) -> None: ...
+    def add_panes(self, table: ArrowStream, /) -> int: ...
+    def panes_table(self) -> Table: ...
 
 @final
 class WindowSettings:

@@ -27,6 +27,9 @@ use crate::windows::state::State;
 /// The number of events per delta: few enough that the delta stays in the cache.
 const EVENTS_AT_ONCE: usize = 1 << 16;
 
+/// The field of the time of an event.
+const TIME: &str = "time";
+
 /// More threads than this do not absorb at once.
 const MAX_CACHES: usize = 16;
 
@@ -158,12 +161,36 @@ impl Engine {
         let panes = settings.panes;
         let by = by.into_iter().map(Into::into).collect();
         let kinds = keys.clone();
-        let query = Query { by, kinds, plan, time, panes, filter, conditions, seed };
+        let time_field = TIME.into();
+        let query = Query { by, kinds, plan, time, time_field, panes, filter, conditions, seed };
         let settings = Settings { clock, sources, ..settings };
         Ok(Self::new(query, settings, [known(keys), known(values)], start))
     }
 
-    /// Creates an engine for events that are added in columns, with a clock that is moved by hand.
+    /// Creates an engine that counts all lines by pane, for [`pane_table`](Self::pane_table).
+    pub fn for_panes(
+        by: Vec<String>,
+        aggregates: Vec<AggregateSpec>,
+        (width, offset): (i64, i64),
+        random: u64,
+        logs: Logs,
+        time_field: &str,
+    ) -> Result<Self, EngineError> {
+        for format in &logs.formats {
+            check_time(format, time_field)?;
+        }
+        if width < 1 {
+            let message = format!("width: expected at least 1 microsecond, found {width}");
+            return Err(InputError::Value(message).into());
+        }
+        let settings = Settings::of_windows(&[Some(width)], Some(width), offset, i64::MAX)?;
+        let mut engine = Self::for_logs(by, aggregates, settings, random, logs)?;
+        engine.query.time_field = time_field.into();
+        Ok(engine)
+    }
+
+    /// Creates an engine for events that are added in columns, or panes that are added as tables,
+    /// with a clock that is moved by hand.
     pub fn for_events(
         by: Vec<String>,
         aggregates: Vec<AggregateSpec>,
@@ -176,15 +203,12 @@ impl Engine {
         if panes.is_none() {
             return Err(no_window());
         }
-        if let Some(condition) = plan.conditions().first() {
-            let message = format!("expected the name of a column, found {}", quoted(condition));
-            return Err(InputError::Value(message).into());
-        }
         let unseen = [vec![None; by.len()], vec![None; plan.fields().len()]];
         let by = by.into_iter().map(Into::into).collect();
         let kinds = Vec::new();
-        let (time, filter, conditions) = (Time::Log, None, Vec::new());
-        let query = Query { by, kinds, plan, time, panes, filter, conditions, seed };
+        let (time, time_field, filter) = (Time::Log, TIME.into(), None);
+        let conditions = Vec::new();
+        let query = Query { by, kinds, plan, time, time_field, panes, filter, conditions, seed };
         let settings = Settings { clock: Clock::Manual, sources: 0, ..settings };
         Ok(Self::new(query, settings, unseen, 0))
     }
@@ -223,6 +247,22 @@ impl Engine {
         Ok(self.query.absorb_with(cache, chunk, origin)?)
     }
 
+    /// Counts a column of lines, on any thread. Nulls are skipped.
+    pub fn add_lines<P: InputArray>(
+        &self,
+        lines: &InputColumn<P>,
+        origin: &Origin,
+    ) -> Result<(), EngineError> {
+        let items = lines.lines()?;
+        // The headers of a log belong to all of its lines.
+        let most = if origin.format.has_header() { usize::MAX } else { EVENTS_AT_ONCE };
+        for items in items.chunks(most) {
+            let cache = lock(&self.caches)?.pop();
+            self.apply(self.query.absorb_items(cache, items, origin))?;
+        }
+        Ok(())
+    }
+
     /// Adds a delta. The deltas of a source have to come in the order of its bytes.
     pub fn apply(&self, delta: Delta) -> Result<(), EngineError> {
         self.with(|state| state.apply(&delta))?;
@@ -245,6 +285,12 @@ impl Engine {
         values: &[InputColumn<P>],
         times: &InputColumn<P>,
     ) -> Result<Vec<usize>, EngineError> {
+        if let Some(condition) = self.query.plan.conditions().first() {
+            let found = quoted(condition);
+            let message =
+                format!("values: expected no condition on lines, found {found}; add panes");
+            return Err(InputError::Value(message).into());
+        }
         let times = times.times()?;
         for (columns, each) in [(keys, "key"), (values, "value")] {
             if let Some(column) = columns.iter().find(|column| column.rows() != times.len()) {
@@ -375,6 +421,25 @@ impl Engine {
         self.import(|layout, seed| layout.read_table(table, seed))
     }
 
+    /// Returns the open and closed panes as a table with a row for each key and pane, for
+    /// [`add_panes`](Self::add_panes).
+    pub fn pane_table(&self) -> Result<NamedRows, EngineError> {
+        let (layout, delta) = self.contents()?;
+        Ok(layout.pane_table(delta, &self.query.seed)?)
+    }
+
+    /// Adds a pane table and returns how many of its events were late. On an error, nothing is
+    /// added.
+    pub fn add_panes<P: InputArray>(&self, table: &InputTable<P>) -> Result<u64, EngineError> {
+        let mut inner = lock(&self.inner)?;
+        let known = *inner.state.lines();
+        let Imported { delta, keys, values } =
+            self.layout(&inner).read_pane_table(table, &self.query.seed, known.fed)?;
+        inner.set_kinds(keys, values);
+        inner.state.apply(&delta);
+        Ok(inner.state.lines().late - known.late)
+    }
+
     fn contents(&self) -> Result<(Layout, Delta), EngineError> {
         let inner = lock(&self.inner)?;
         Ok((self.layout(&inner), inner.state.export()))
@@ -449,6 +514,20 @@ fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputErr
         )));
     }
     Ok(kind)
+}
+
+/// Fails unless a field of a format is a time.
+fn check_time(format: &Format, field: &str) -> Result<(), InputError> {
+    match format.kind(field) {
+        Some(Kind::Time) => Ok(()),
+        None => Err(UnknownField { name: field.to_owned() }.into()),
+        Some(kind) => Err(InputError::Value(format!(
+            "time: expected a field of type time, found {}, which is {}; give it a type in the \
+             format, as in {{{field}:iso}}",
+            quoted(field),
+            kind.name(),
+        ))),
+    }
 }
 
 fn no_window() -> EngineError {

@@ -20,6 +20,7 @@
 //!     kinds: Vec::new(),
 //!     plan: Plan::counting(),
 //!     time: Time::Log,
+//!     time_field: "time".into(),
 //!     panes,
 //!     filter: None,
 //!     conditions: Vec::new(),

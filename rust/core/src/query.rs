@@ -15,7 +15,7 @@ use crate::windows::keys::Seed;
 pub enum Time {
     /// The time at which its chunk was received; windows follow the clock.
     Arrival,
-    /// The time in the line.
+    /// The time in the line, in one of its fields.
     Log,
     /// The time in the header `timestamp` of the Flume event that contains the line.
     Header,
@@ -45,6 +45,8 @@ pub struct Query {
     pub plan: Plan,
     /// The time that events have.
     pub time: Time,
+    /// The field that [`Time::Log`] reads.
+    pub time_field: Box<str>,
     /// The panes to assign events to; `None` for one count of everything.
     pub panes: Option<Panes>,
     /// The lines to select; `None` for all.
@@ -80,12 +82,9 @@ impl Query {
         delta: Delta,
         chunk: Chunk<'_>,
         origin: &Origin,
-        mut lines: Lines,
+        lines: Lines,
     ) -> Result<Delta, BatchError> {
-        let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
-        let pair = lines.pair.take().map(|pair| (pair, ahead.unwrap_or(i64::MAX)));
-        let waiting = PendingEvents::default();
-        let mut absorbing = Absorber { query: self, origin, lines, pair, waiting, delta };
+        let mut absorbing = self.absorber(delta, origin, lines);
         match chunk {
             Chunk::Lines(text) => {
                 for line in Split::new(text) {
@@ -97,6 +96,28 @@ impl Query {
         Ok(absorbing.finish())
     }
 
+    /// Like [`absorb_with`](Self::absorb_with), for lines that are separate already.
+    pub(crate) fn absorb_items(
+        &self,
+        cache: Option<KeyCache>,
+        items: &[&[u8]],
+        origin: &Origin,
+    ) -> Delta {
+        let delta = Delta::with_cache(cache, origin.source, self.plan.columns());
+        let mut absorbing = self.absorber(delta, origin, self.lines_of(&origin.format));
+        for line in items {
+            absorbing.line(line, None);
+        }
+        absorbing.finish()
+    }
+
+    fn absorber<'a>(&'a self, delta: Delta, origin: &'a Origin, mut lines: Lines) -> Absorber<'a> {
+        let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
+        let pair = lines.pair.take().map(|pair| (pair, ahead.unwrap_or(i64::MAX)));
+        let waiting = PendingEvents::default();
+        Absorber { query: self, origin, lines, pair, waiting, delta }
+    }
+
     /// Prepares to read the key, the values, the time if it comes from the line, and the fields of
     /// the filter.
     fn lines_of(&self, format: &Format) -> Lines {
@@ -104,7 +125,7 @@ impl Query {
         names.extend(self.plan.fields().iter().map(String::as_str));
         let time = names.len();
         if self.time == Time::Log {
-            names.push("time");
+            names.push(&self.time_field);
         }
         for condition in &self.conditions {
             names = condition.required_fields(&names);
@@ -466,6 +487,7 @@ mod tests {
                 kinds: Vec::new(),
                 plan: Plan::counting(),
                 time: Time::Log,
+                time_field: "time".into(),
                 panes: windowed.then_some(panes),
                 filter: None,
                 conditions: Vec::new(),

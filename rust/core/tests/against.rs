@@ -30,6 +30,7 @@ fn query(panes: Panes, seed: u64) -> Query {
         kinds: Vec::new(),
         plan: Plan::counting(),
         time: Time::Log,
+        time_field: "time".into(),
         panes: Some(panes),
         filter: None,
         conditions: Vec::new(),

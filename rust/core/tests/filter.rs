@@ -40,6 +40,7 @@ fn query(panes: Option<Panes>, filter: Filter, time: Time) -> Query {
         kinds: Vec::new(),
         plan: Plan::counting(),
         time,
+        time_field: "time".into(),
         panes,
         filter: Some(filter),
         conditions: Vec::new(),

@@ -623,6 +623,7 @@ fn a_state_of_a_log_resumes_from_an_export() {
         kinds: Vec::new(),
         plan: Plan::counting(),
         time: Time::Log,
+        time_field: "time".into(),
         panes: Some(panes()),
         filter: None,
         conditions: Vec::new(),

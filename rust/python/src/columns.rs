@@ -9,7 +9,7 @@ use arrow_array::types::{
 };
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, LargeStringArray,
-    PrimitiveArray, RecordBatch, StringArray, StringViewArray,
+    PrimitiveArray, RecordBatch, StringArray, StringViewArray, new_empty_array,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, TimeUnit};
@@ -163,7 +163,10 @@ pub(crate) fn table(table: PyRecordBatchReader) -> PyResult<InputTable<InputArra
     let batches = reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(arrow::error)?;
     let column = |place: usize| {
         let field = schema.field(place);
-        let pieces = batches.iter().map(|batch| piece(batch.column(place), field, "column"));
+        // A table without batches has types all the same.
+        let none = batches.is_empty().then(|| new_empty_array(field.data_type()));
+        let arrays = batches.iter().map(|batch| batch.column(place)).chain(&none);
+        let pieces = arrays.map(|array| piece(array, field, "column"));
         pieces.collect::<PyResult<_>>().map(of_pieces)
     };
     let columns = (0..schema.fields().len()).map(column).collect::<PyResult<_>>()?;

@@ -15,6 +15,7 @@ mod events;
 mod filter;
 mod items;
 mod lines;
+mod panes;
 mod window;
 
 use pyo3::prelude::*;
@@ -47,6 +48,8 @@ mod _core {
         explain, field_kind, field_kinds, first_lines, found_fields, has_field, lookup_of, parse,
         parse_chunk, parse_rows, sample_rejects, standard_fields, step_problem, write_rows,
     };
+    #[pymodule_export]
+    use crate::panes::PyPaneCounter;
     #[pymodule_export]
     use crate::window::PyWindow;
 

@@ -101,4 +101,16 @@ impl PyWindow {
         let table = self::table(table)?;
         py.detach(|| self.0.merge_table(&table)).map_err(error)
     }
+
+    /// Adds a pane table and returns how many of its events were late.
+    #[pyo3(signature = (table, /))]
+    fn add_panes(&self, py: Python<'_>, table: PyRecordBatchReader) -> PyResult<u64> {
+        let table = self::table(table)?;
+        py.detach(|| self.0.add_panes(&table)).map_err(error)
+    }
+
+    /// Returns the open and closed panes, with a row for each key and pane.
+    fn panes_table(&self, py: Python<'_>) -> PyResult<PyTable> {
+        py.detach(|| PyTable::of_named(self.0.pane_table().map_err(error)?))
+    }
 }

@@ -342,8 +342,22 @@ impl Delta {
         places
     }
 
+    /// Sorts the panes, so that a state adds them in the order of time.
+    pub(crate) fn sort_panes(&mut self) {
+        let mut order: Vec<usize> = (0..self.panes.len()).collect();
+        order.sort_unstable_by_key(|&place| self.panes[place]);
+        let mut places = vec![0; order.len()];
+        for (to, &from) in order.iter().enumerate() {
+            places[from] = to;
+        }
+        self.panes.sort_unstable();
+        self.places.clear();
+        self.entries.iter_mut().for_each(|entry| entry.pane = places[entry.pane]);
+    }
+
+    /// Returns the place of a pane in `panes`.
     #[inline]
-    fn place_of(&mut self, pane: i64, seed: &Seed) -> usize {
+    pub(crate) fn place_of(&mut self, pane: i64, seed: &Seed) -> usize {
         if self.panes.get(self.pane) == Some(&pane) {
             return self.pane;
         }

@@ -79,6 +79,35 @@ impl<P: InputArray> InputColumn<P> {
         Ok(times)
     }
 
+    /// Returns the kind of its values, if it has one.
+    pub(crate) fn kind(&self) -> SeenKind {
+        self.kind
+    }
+
+    /// Returns each value that is not null, if they are lines.
+    pub(crate) fn lines(&self) -> Result<Vec<&[u8]>, InputError> {
+        let mut lines = Vec::with_capacity(self.rows);
+        for array in &self.arrays {
+            if let Some(texts) = array.texts(0..array.rows()) {
+                lines.extend(texts);
+                continue;
+            }
+            for row in 0..array.rows() {
+                match array.value(row) {
+                    Value::Text(line) => lines.push(line),
+                    Value::Null => {}
+                    other => {
+                        let found = other.kind().map_or("null", Kind::name);
+                        return Err(InputError::Type(format!(
+                            "lines: expected text or bytes, found {found}"
+                        )));
+                    }
+                }
+            }
+        }
+        Ok(lines)
+    }
+
     /// Returns a range of rows, if the column is one array of UTF-8 text without nulls.
     pub(crate) fn texts(&self, rows: Range<usize>) -> Option<impl Iterator<Item = &[u8]>> {
         if let [array] = &self.arrays[..] { array.texts(rows) } else { None }

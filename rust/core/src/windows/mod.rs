@@ -9,6 +9,7 @@ pub(crate) mod input_columns;
 pub(crate) mod key_encoding;
 pub(crate) mod keys;
 mod pane;
+mod pane_table;
 pub(crate) mod rank;
 mod schedule;
 pub(crate) mod settings;

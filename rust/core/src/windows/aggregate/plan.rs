@@ -187,6 +187,26 @@ impl Plan {
         self.columns.iter().map(|shared| shared.name.as_str())
     }
 
+    /// Returns how a pane table holds each aggregate.
+    pub(crate) fn pane_columns(&self) -> Vec<PaneColumn<'_>> {
+        let column = |(place, planned): (usize, &Planned)| {
+            let Some(shared) = planned.column.and_then(|column| self.columns.get(column)) else {
+                return match planned.spec.function.as_str() {
+                    COUNT => PaneColumn::Count,
+                    _ => PaneColumn::Partial { name: EVENTS, fields: Vec::new(), column: None },
+                };
+            };
+            let is_first = |other: &Planned| other.column != planned.column;
+            let fields = if shared.condition.is_some() { None } else { Some(shared.value) };
+            PaneColumn::Partial {
+                name: &shared.name,
+                fields: fields.into_iter().chain(shared.second).collect(),
+                column: planned.column.filter(|_| self.specs[..place].iter().all(is_first)),
+            }
+        };
+        self.specs.iter().enumerate().map(column).collect()
+    }
+
     /// Returns empty columns for a pane or a delta.
     pub(crate) fn columns(&self) -> Vec<Box<dyn Column>> {
         self.columns.iter().map(|shared| shared.column.fresh()).collect()
@@ -277,6 +297,22 @@ impl Plan {
     }
 }
 
+/// A column of a pane table.
+pub(crate) enum PaneColumn<'a> {
+    /// The number of events.
+    Count,
+    /// A partial.
+    Partial {
+        /// The name of the aggregate's column.
+        name: &'a str,
+        /// The places of its fields in the plan.
+        fields: Vec<usize>,
+        /// The column of the partial; `None` if an aggregate before it has it, or if the number of
+        /// events is all it needs.
+        column: Option<usize>,
+    },
+}
+
 /// An event that gives its values by the place of their field.
 pub(crate) trait Event {
     /// Returns the value of the field at this place.
@@ -311,14 +347,22 @@ pub(crate) struct KeyContext<'a> {
 const COUNT: &str = "count";
 const SHARE: &str = "share";
 
+/// The column of the aggregates that need no field.
+const EVENTS: &str = "count()";
+
 /// The aggregates that need no field.
 const COUNTS: [&str; 3] = [COUNT, "rate", SHARE];
 
 fn name_of(column: &str, spec: &AggregateSpec) -> String {
-    let mut of = spec.fields.clone();
+    name_of_column(column, &spec.fields, spec.error)
+}
+
+/// Returns the name of a column of these fields.
+pub(crate) fn name_of_column(column: &str, fields: &[String], error: f64) -> String {
+    let mut of = fields.to_vec();
     // Most aggregates have no error.
-    if spec.error > 0.0 {
-        of.push(format!("error={}", spec.error));
+    if error > 0.0 {
+        of.push(format!("error={error}"));
     }
     format!("{column}({})", of.join(", "))
 }

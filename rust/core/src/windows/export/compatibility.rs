@@ -112,18 +112,18 @@ const KINDS: [SeenKind; 7] = [
     Some((Kind::Any, false)),
 ];
 
-pub(super) fn code_of(kind: SeenKind) -> u8 {
+pub(crate) fn code_of(kind: SeenKind) -> u8 {
     // Only text can be raw.
     let kind = kind.map(|(kind, raw)| (kind, raw && kind == Kind::Text));
     (0..).zip(KINDS).find(|&(_, known)| known == kind).map_or(0, |(code, _)| code)
 }
 
-pub(super) fn kind_by(code: u8) -> Option<SeenKind> {
+pub(crate) fn kind_by(code: u8) -> Option<SeenKind> {
     KINDS.get(usize::from(code)).copied()
 }
 
 /// Without a value, a field is treated as text.
-pub(super) fn kind_of(seen: SeenKind) -> (Kind, bool) {
+pub(crate) fn kind_of(seen: SeenKind) -> (Kind, bool) {
     seen.unwrap_or((Kind::Text, false))
 }
 

@@ -58,7 +58,8 @@ mod rows;
 
 use std::fmt;
 
-pub(crate) use compatibility::{merged_kind, name_of};
+pub(crate) use compatibility::{code_of, kind_by, kind_of, merged_kind, name_of};
+pub(crate) use order::{SortedEntries, SortedKeys};
 
 use super::aggregate::Plan;
 use super::delta::Delta;
@@ -71,7 +72,7 @@ const MAGIC: [u8; 4] = *b"tlrc";
 pub(crate) const VERSION: u8 = 2;
 
 /// The maximum number of lines. No log has more, and sums of them do not overflow.
-const MAX_LINES: u64 = 1 << 53;
+pub(crate) const MAX_LINES: u64 = 1 << 53;
 
 const OLDEST: u8 = 1;
 const NEWEST: u8 = 2;

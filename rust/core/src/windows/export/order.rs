@@ -8,15 +8,15 @@ use crate::windows::rank::by_key;
 use crate::windows::varint::{put_text, put_varint};
 
 /// The keys of a delta in sorted order.
-pub(super) struct SortedKeys {
+pub(crate) struct SortedKeys {
     /// Their numbers in the dictionary.
-    pub(super) ids: Vec<u32>,
+    pub(crate) ids: Vec<u32>,
     /// The place of each number in that order.
     ranks: Vec<u32>,
 }
 
 impl SortedKeys {
-    pub(super) fn new(delta: &Delta) -> Self {
+    pub(crate) fn new(delta: &Delta) -> Self {
         let mut ids: Vec<u32> = (0..).take(delta.keys.len()).collect();
         let is_other = |id: u32| delta.other == Some(id);
         ids.sort_unstable_by(|&one, &two| {
@@ -30,7 +30,7 @@ impl SortedKeys {
         Self { ids, ranks }
     }
 
-    pub(super) fn write(&self, delta: &Delta, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, delta: &Delta, out: &mut Vec<u8>) {
         let texts: Vec<&[u8]> = self.ids.iter().filter_map(|&id| delta.keys.key(id)).collect();
         let other = u8::from(delta.other.is_some());
         let null = u8::from(self.ids.len() > texts.len() + usize::from(other));
@@ -43,10 +43,10 @@ impl SortedKeys {
 }
 
 /// The entries of a delta, sorted by pane and key.
-pub(super) struct SortedEntries {
+pub(crate) struct SortedEntries {
     /// The numbers of the panes, ascending.
-    pub(super) panes: Vec<i64>,
-    pub(super) entries: Vec<SortedEntry>,
+    pub(crate) panes: Vec<i64>,
+    pub(crate) entries: Vec<SortedEntry>,
     /// The entry of the delta for each entry here.
     places: Vec<u32>,
     /// The merged partials, if entries of the delta were merged.
@@ -55,14 +55,14 @@ pub(super) struct SortedEntries {
 
 /// An entry with the places of its pane and key in sorted order.
 #[derive(Clone, Copy)]
-pub(super) struct SortedEntry {
-    pub(super) pane: u32,
-    pub(super) key: u32,
-    pub(super) count: u32,
+pub(crate) struct SortedEntry {
+    pub(crate) pane: u32,
+    pub(crate) key: u32,
+    pub(crate) count: u32,
 }
 
 impl SortedEntries {
-    pub(super) fn new(delta: &Delta, keys: &SortedKeys) -> Self {
+    pub(crate) fn new(delta: &Delta, keys: &SortedKeys) -> Self {
         let mut panes = delta.panes.clone();
         panes.sort_unstable();
         panes.dedup();
@@ -109,16 +109,16 @@ impl SortedEntries {
     }
 
     /// Returns the entries of each pane.
-    pub(super) fn runs(&self) -> impl Iterator<Item = &[SortedEntry]> {
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &[SortedEntry]> {
         self.entries.chunk_by(|one, other| one.pane == other.pane)
     }
 
-    pub(super) fn columns<'a>(&'a self, delta: &'a Delta) -> &'a [Box<dyn Column>] {
+    pub(crate) fn columns<'a>(&'a self, delta: &'a Delta) -> &'a [Box<dyn Column>] {
         self.merged.as_deref().unwrap_or(&delta.columns)
     }
 
     /// Returns the place of an entry's partial in [`columns`](Self::columns).
-    pub(super) fn partial_at(&self, entry: usize) -> usize {
+    pub(crate) fn partial_at(&self, entry: usize) -> usize {
         if self.merged.is_some() { entry } else { self.places[entry] as usize }
     }
 }
