@@ -18,7 +18,7 @@ from tailrace._names import AUTO, DETECTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["Countries", "check_lookups", "countries", "data_for"]
+__all__ = ["Countries", "arguments_for", "check_lookups", "countries", "data_for"]
 
 
 @final
@@ -91,6 +91,23 @@ def data_for(names: Sequence[str], log_format: str, geoip: Countries | None) -> 
     return agents if geoip is None else [geoip.lookups, *agents]
 
 
+def arguments_for(
+    names: Sequence[str], log_format: str, geoip: Countries | None
+) -> list[dict[str, Any]]:
+    """
+    Return the data of `data_for` as the arguments of `_core.Lookups`, to send to other processes.
+
+    Raises:
+        OSError: The database of countries can no longer be read.
+    """
+    kinds = sorted(_kinds(names, log_format))
+    agents = [_arguments(kind) for kind in kinds if kind != "country"]
+    if "country" not in kinds or geoip is None:
+        return agents
+    with open(geoip.path, "rb") as file:  # noqa: PTH123 - as above
+        return [{"countries": file.read()}, *agents]
+
+
 def _kinds(names: Iterable[str], log_format: str) -> set[str]:
     """Return what these fields are looked up in: `country`, `family`, `bot`."""
     formats = DETECTED if log_format == AUTO else [log_format]
@@ -101,11 +118,15 @@ def _kinds(names: Iterable[str], log_format: str) -> set[str]:
 @cache
 def _agents(kind: str) -> _core.Lookups:
     """Compile the patterns of families or of bots, once for each process."""
+    return _core.Lookups(**_arguments(kind))
+
+
+def _arguments(kind: str) -> dict[str, Any]:
     (agents, _, devices), crawlers = _patterns(kind)
     if kind == "family":
-        return _core.Lookups(families=[(one.regex, one.family) for one in agents])
+        return {"families": [(one.regex, one.family) for one in agents]}
     spiders = [(one.regex, one.regex_flag == "i", one.family) for one in devices]
-    return _core.Lookups(bots=(spiders, [one["pattern"] for one in crawlers]))
+    return {"bots": (spiders, [one["pattern"] for one in crawlers])}
 
 
 def _patterns(name: str) -> tuple[Any, Any]:

@@ -15,8 +15,10 @@ except ModuleNotFoundError as error:
         "with the Python of Spark, or pip install pyspark"
     ) from error
 
-# Each name is imported from the file beside this one that defines it.
-__all__: list[str] = []
+from tailrace.spark._described import schema
+from tailrace.spark._parse import parse
+
+__all__ = ["parse", "schema"]
 
 # Users see `tailrace.spark.parse` in `repr` and `help`, not the module that defines it.
 for _name in __all__:

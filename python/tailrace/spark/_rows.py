@@ -1,0 +1,162 @@
+"""What workers run: lines of Arrow batches to columns of fields. Needs no PySpark."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tailrace import _core
+from tailrace._terminal.excerpt import excerpt, mismatch
+from tailrace._zones import zone_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Compiled", "compiled", "fields_of", "rows"]
+
+# A worker of Spark runs one task after another, which are mostly of the same few queries.
+_MAX_COMPILED = 16
+
+# The width of the excerpt of a line.
+_COLUMNS = 100
+
+
+class Compiled(NamedTuple):
+    """What is read of lines, as the core takes it."""
+
+    format: _core.Format
+    fields: list[str]
+    filter: _core.Filter | None
+    headers: str | None
+    """What lines of a header match, if the format has some."""
+
+
+_compiled: dict[str, Compiled] = {}
+
+
+def compiled(plain: dict[str, Any]) -> Compiled:
+    """Compile what `describe` describes, once in each worker process."""
+    key = plain["key"]
+    if key not in _compiled:
+        if len(_compiled) == _MAX_COMPILED:
+            del _compiled[next(iter(_compiled))]
+        lookups = [_core.Lookups(**one) for one in plain["lookups"]]
+        log_format = _core.Format(plain["spec"], zone_table(plain["tz"]), lookups)
+        where = plain["where"]
+        condition = None if where is None else _core.Filter(where)
+        headers = _headers(plain["spec"]) if log_format.has_header else None
+        _compiled[key] = Compiled(log_format, plain["fields"], condition, headers)
+    return _compiled[key]
+
+
+def _headers(spec: str) -> str:
+    """
+    Return the expression that the lines of headers match.
+
+    The core goes from line to line of a log, and takes the columns and the day of a header for the
+    lines after it. Rows have no order: they would be those of the rows that Spark happens to put in
+    the same batch.
+    """
+    name, _, columns = spec.partition(":")
+    mark = "^(?:\ufeff)?"
+    if name not in {"csv", "tsv"}:
+        # Docker writes each line into an object.
+        return mark + r'(?:\{"log":")?#'
+    names = (re.escape(one.partition(":")[0].strip()) for one in columns.split(","))
+    delimiter = "," if name == "csv" else r"\t"
+    return mark + delimiter.join(rf'[ \t]*"?\s*{one}\s*"?[ \t]*' for one in names) + r"\r?\n?$"
+
+
+def fields_of(lines: pa.Array, what: Compiled, **options: Any) -> tuple[pa.Table, Any, Any]:  # noqa: ANN401 - as the core returns them
+    """Return the columns of `_core.parse_rows`; lines of headers are rows of nulls."""
+    if what.headers is not None:
+        lines = _without_headers(lines, what)
+    table, kept, rejected = _core.parse_rows(
+        lines, format=what.format, fields=what.fields, filter=what.filter, **options
+    )
+    return pa.table(table), kept, rejected
+
+
+def _without_headers(lines: pa.Array, what: Compiled) -> pa.Array:
+    is_header = pc.match_substring_regex(lines, what.headers, ignore_case=True)
+    if not pc.any(is_header).as_py():
+        return lines
+    if what.format.spec.partition(":")[0] not in {"csv", "tsv"}:
+        for line in pc.unique(lines.filter(is_header)):
+            _check_header(_bytes(line), what)
+    return pc.if_else(is_header, pa.scalar(None, lines.type), lines)
+
+
+def _check_header(line: bytes, what: Compiled) -> None:
+    """
+    Check that a header names the columns of the format.
+
+    Raises:
+        ValueError: It names others.
+    """
+    after = what.format.sections(line, kind="lines", span=(0, len(line)))[1]
+    if b"fields:" in line.lower() and _columns(after) != _columns(what.format):
+        raise ValueError(
+            f"columns: a header names other columns than {what.format.spec}:\n"
+            f"  {excerpt(line, 0, _COLUMNS)[0]}\n"
+            "  parse the files with each header on their own, with its columns"
+        )
+
+
+def _columns(log_format: _core.Format) -> list[tuple[str, Any]]:
+    return [(name, kind) for name, kind in _core.field_kinds(log_format) if ":" not in name]
+
+
+def _bytes(line: pa.Scalar) -> bytes:
+    """Return the bytes of a line, UTF-8 or not."""
+    return line.cast(pa.large_binary()).as_py() or b""
+
+
+def rows(
+    batches: Iterable[pa.RecordBatch],
+    plain: dict[str, Any],
+    *,
+    at: int,
+    fails: bool,
+    keep_rejected: bool,
+    reasons: str | None,
+    bad_utf8: str | None,
+) -> Iterator[pa.RecordBatch]:
+    """
+    Yield batches with the fields of the column *at* after their own columns.
+
+    Raises:
+        ValueError: A line was rejected, and *fails*.
+    """
+    what = compiled(plain)
+    for batch in batches:
+        lines = batch.column(at)
+        table, kept, rejected = fields_of(
+            lines, what, keep_rejected=keep_rejected, reasons=reasons, bad_utf8=bad_utf8
+        )
+        if fails and rejected is not None:
+            raise ValueError(_failure(lines, what, rejected))
+        if kept is not None:
+            batch = batch.filter(pa.table(kept).column(0).combine_chunks())  # noqa: PLW2901
+        start = 0
+        for part in table.to_batches():
+            others = batch.slice(start, len(part))
+            start += len(part)
+            yield pa.RecordBatch.from_arrays(
+                [*others.columns, *part.columns], schema=pa.schema([*others.schema, *part.schema])
+            )
+
+
+def _failure(lines: pa.Array, what: Compiled, rejected: tuple[int, int, str, str]) -> str:
+    row, byte, _, expected = rejected
+    line = _bytes(lines[row])
+    shown = "\n".join(f"  {part}" for part in excerpt(line, byte, _COLUMNS))
+    return (
+        f"tailrace.spark.parse: a line does not match the format {what.format.spec}: "
+        f"{mismatch(expected, line, byte)}\n{shown}\n"
+        "  mode='permissive' with a reject_column keeps such lines and why they were rejected; "
+        "mode='drop' leaves them out"
+    )
