@@ -17,8 +17,9 @@ except ModuleNotFoundError as error:
 
 from tailrace.spark._described import schema
 from tailrace.spark._parse import parse
+from tailrace.spark._udfs import parse_udf, register, url_udf
 
-__all__ = ["parse", "schema"]
+__all__ = ["parse", "parse_udf", "register", "schema", "url_udf"]
 
 # Users see `tailrace.spark.parse` in `repr` and `help`, not the module that defines it.
 for _name in __all__:

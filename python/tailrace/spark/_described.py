@@ -7,6 +7,7 @@ import pickle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyspark.sql.types import (
+    BooleanType,
     DataType,
     DoubleType,
     LongType,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from tailrace._filters import LineFilter
 
-__all__ = ["Described", "check_spec", "describe", "schema"]
+__all__ = ["Described", "check_spec", "check_text", "describe", "new_columns", "schema"]
 
 # Formats that take the names of their columns.
 _DELIMITED = ("csv", "tsv", "w3c", "iis")
@@ -89,6 +90,36 @@ def schema(
     'struct<time:timestamp,status:bigint,size:bigint>'
     """
     return describe(check_spec(log_format, columns), fields).struct()
+
+
+def new_columns(
+    fields: StructType, reject_column: str | None, bad_utf8_column: str | None
+) -> StructType:
+    """
+    Return the columns of fields, and the two columns after them if they are requested.
+
+    Raises:
+        TypeError: A name is not text.
+        ValueError: A name is empty.
+    """
+    added = list(fields)
+    for argument, name, of in (
+        ("reject_column", reject_column, StringType()),
+        ("bad_utf8_column", bad_utf8_column, BooleanType()),
+    ):
+        if name is None:
+            continue
+        if not check_text(name, argument):
+            raise ValueError(f"{argument}: expected the name of a column, found nothing")
+        added.append(StructField(name, of))
+    return StructType(added)
+
+
+def check_text(value: str, argument: str) -> str:
+    """Return a value if it is text."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument}: expected text, found {value!r:.80}")
+    return value
 
 
 def check_spec(

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
-    BooleanType,
     DataType,
     MapType,
     StringType,
-    StructField,
     StructType,
 )
 
@@ -23,7 +21,7 @@ from tailrace._detection import Detector
 from tailrace._first_lines import ENOUGH_LINES, FirstLines
 from tailrace._names import AUTO, choice, closest
 from tailrace._sources import Chunk
-from tailrace.spark._described import check_spec, describe
+from tailrace.spark._described import check_spec, check_text, describe, new_columns
 from tailrace.spark._executors import importer
 
 if TYPE_CHECKING:
@@ -113,7 +111,9 @@ def parse(
         )
     spec = spec_of(df, at, log_format, columns)
     described = describe(spec, fields, where=where, tz=tz, geoip=geoip)
-    added = _added(described.struct(_text(prefix, "prefix")), reject_column, bad_utf8_column)
+    added = new_columns(
+        described.struct(check_text(prefix, "prefix")), reject_column, bad_utf8_column
+    )
     known = df.schema
     _check_clashes(df, known, added)
     _check_types(known)
@@ -151,7 +151,7 @@ def line_column(df: DataFrame, column: str) -> int:
     """
     if not hasattr(df, "mapInArrow"):
         raise TypeError(f"df: expected a DataFrame of Spark, found {df!r:.80}")
-    _text(column, "column")
+    check_text(column, "column")
     fold = _folding(df)
     types = {place: of.dataType for place, of in enumerate(df.schema)}
     names = df.columns
@@ -192,33 +192,11 @@ def _has_twins(names: Sequence[str]) -> bool:
     return len({name.lower() for name in names}) < len(names)
 
 
-def _text(value: str, argument: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{argument}: expected text, found {value!r:.80}")
-    return value
-
-
 _MAX_TEXT = 300
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "..."
-
-
-def _added(fields: StructType, reject_column: str | None, bad_utf8: str | None) -> StructType:
-    """Return the new columns."""
-    added = list(fields)
-    named = (
-        ("reject_column", reject_column, StringType()),
-        ("bad_utf8_column", bad_utf8, BooleanType()),
-    )
-    for argument, name, of in named:
-        if name is None:
-            continue
-        if not _text(name, argument):
-            raise ValueError(f"{argument}: expected the name of a column, found nothing")
-        added.append(StructField(name, of))
-    return StructType(added)
 
 
 def _check_clashes(df: DataFrame, known: StructType, added: StructType) -> None:

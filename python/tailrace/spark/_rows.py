@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -113,6 +114,59 @@ def _columns(log_format: _core.Format) -> list[tuple[str, Any]]:
 def _bytes(line: pa.Scalar) -> bytes:
     """Return the bytes of a line, UTF-8 or not."""
     return line.cast(pa.large_binary()).as_py() or b""
+
+
+def table(
+    lines: pa.Array, plain: dict[str, Any], reasons: str | None, bad_utf8: str | None
+) -> pa.RecordBatch:
+    """Return the fields of lines, a row for each line."""
+    found, _, _ = fields_of(
+        lines, compiled(plain), keep_rejected=True, reasons=reasons, bad_utf8=bad_utf8
+    )
+    return found.combine_chunks().to_batches()[0] if len(found) else _empty(found.schema)
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], one.type) for one in schema], schema=schema)
+
+
+def table_of(given: pa.RecordBatch | pa.Array, plain: dict[str, Any]) -> pa.RecordBatch:
+    """
+    Return the fields of the lines of a table, or of lines.
+
+    Raises:
+        ValueError: It is not known which column has the lines.
+    """
+    if not isinstance(given, pa.RecordBatch):
+        return table(given, plain, None, None)
+    texts = [place for place, one in enumerate(given.schema) if _is_text(one.type)]
+    named = [place for place in texts if given.schema.names[place].lower() == "value"]
+    if len(named or texts) != 1:
+        listed = ", ".join(map(repr, given.schema.names))
+        raise ValueError(
+            "tailrace_lines: expected a column 'value' or one column of strings, found "
+            f"{listed}; select only the column of lines in TABLE(...)"
+        )
+    return table(given.column((named or texts)[0]), plain, None, None)
+
+
+def _is_text(of: pa.DataType) -> bool:
+    return of in {pa.string(), pa.large_string(), pa.binary(), pa.large_binary()}
+
+
+def frame(
+    lines: Any,  # noqa: ANN401 - a series of pandas
+    plain: dict[str, Any],
+    reasons: str | None,
+    bad_utf8: str | None,
+) -> Any:  # noqa: ANN401 - a data frame of pandas
+    """Return the same as `table`, from pandas to pandas, which Spark makes Arrow columns again."""
+    pd = importlib.import_module("pandas")
+    array = pa.Array.from_pandas(lines)
+    if pa.types.is_null(array.type):
+        array = array.cast(pa.string())
+    # Without a copy, and integers beside nulls stay integers.
+    return table(array, plain, reasons, bad_utf8).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def rows(
