@@ -7,6 +7,15 @@ Count and rank log lines by field, exactly, over a whole log or a sliding window
 [{'url': '/a', 'count': 1}]
 """
 
+# Python would fail with an error about circular imports, far from the reason.
+_archive = getattr(__spec__.loader, "archive", None)
+if _archive is not None:
+    raise ImportError(
+        f"tailrace: expected an installed package, found {_archive}; its compiled module does not "
+        "load from a zip or a wheel: install it, or in Spark send it with --archives instead of "
+        "--py-files"
+    )
+
 from tailrace._aggregates import (
     Aggregate,
     approx_count_distinct,
@@ -85,7 +94,7 @@ for _name in __all__:
         for _member in vars(_value).values():
             if callable(_member):
                 _member.__module__ = __name__
-del _name, _value, _member
+del _archive, _name, _value, _member
 
 
 def __dir__() -> list[str]:

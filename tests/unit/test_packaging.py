@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import typing
+import zipfile
+from pathlib import Path
 
 import tailrace as tr
 
@@ -85,6 +87,24 @@ def test_without_pyspark_the_error_says_what_to_install():
 
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].startswith("ImportError: tailrace.spark needs PySpark 3.5")
+
+
+def test_a_zip_on_the_path_is_an_error_that_says_what_to_do_instead(tmp_path: Path):
+    package = Path(tr.__file__).parent
+    with zipfile.ZipFile(tmp_path / "tailrace.whl", "w") as wheel:
+        for name in ("__init__.py", "_core.abi3.so"):
+            wheel.write(package / name, f"tailrace/{name}")
+    run = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.path.insert(0, 'tailrace.whl'); import tailrace"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+
+    error = "ImportError: tailrace: expected an installed package, found tailrace.whl; its compiled"
+    assert run.stderr.splitlines()[-1].startswith(error)
+    assert "--archives instead of --py-files" in run.stderr
 
 
 def test_help_is_short_and_lists_what_is_public_and_nothing_else():
