@@ -8,11 +8,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::ground::{InputError, Kind, NamedRows, quoted};
+use crate::ground::{InputError, Kind, MAX_TIME, NamedRows, quoted};
 use crate::query::{Events, Origin, Query, Time};
 use crate::text::filter::{Filter, FilterError};
 use crate::text::flume::BatchError;
-use crate::text::format::{Format, SpecError, UnknownField};
+use crate::text::format::{Format, STANDARD_FIELDS, SpecError, UnknownField};
 use crate::text::lines::Chunk;
 use crate::windows::aggregate::{AggregateSpec, Plan, PlanError};
 use crate::windows::delta::{Delta, KeyCache};
@@ -179,11 +179,12 @@ impl Engine {
         for format in &logs.formats {
             check_time(format, time_field)?;
         }
-        if width < 1 {
-            let message = format!("width: expected at least 1 microsecond, found {width}");
+        if !(1..=MAX_TIME).contains(&width) {
+            let message = format!("width: expected 1 to {MAX_TIME} microseconds, found {width}");
             return Err(InputError::Value(message).into());
         }
-        let settings = Settings::of_windows(&[Some(width)], Some(width), offset, i64::MAX)?;
+        let (widths, offset) = ([Some(width)], offset.rem_euclid(width));
+        let settings = Settings::of_windows(&widths, Some(width), offset, i64::MAX)?;
         let mut engine = Self::for_logs(by, aggregates, settings, random, logs)?;
         engine.query.time_field = time_field.into();
         Ok(engine)
@@ -433,8 +434,10 @@ impl Engine {
     pub fn add_panes<P: InputArray>(&self, table: &InputTable<P>) -> Result<u64, EngineError> {
         let mut inner = lock(&self.inner)?;
         let known = *inner.state.lines();
-        let Imported { delta, keys, values } =
-            self.layout(&inner).read_pane_table(table, &self.query.seed, known.fed)?;
+        let fields: Vec<&str> = STANDARD_FIELDS.iter().map(|field| field.name).collect();
+        let layout = self.layout(&inner);
+        let read = layout.read_pane_table(table, &self.query.seed, known.fed, &fields)?;
+        let Imported { delta, keys, values } = read;
         inner.set_kinds(keys, values);
         inner.state.apply(&delta);
         Ok(inner.state.lines().late - known.late)
@@ -520,7 +523,7 @@ fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputErr
 fn check_time(format: &Format, field: &str) -> Result<(), InputError> {
     match format.kind(field) {
         Some(Kind::Time) => Ok(()),
-        None => Err(UnknownField { name: field.to_owned() }.into()),
+        None => Err(InputError::Value(format!("time: no field {} in this format", quoted(field)))),
         Some(kind) => Err(InputError::Value(format!(
             "time: expected a field of type time, found {}, which is {}; give it a type in the \
              format, as in {{{field}:iso}}",

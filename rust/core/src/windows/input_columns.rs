@@ -86,6 +86,10 @@ impl<P: InputArray> InputColumn<P> {
 
     /// Returns each value that is not null, if they are lines.
     pub(crate) fn lines(&self) -> Result<Vec<&[u8]>, InputError> {
+        if let Some((kind, _)) = self.kind.filter(|kind| kind.0 != Kind::Text) {
+            let message = format!("lines: expected text or bytes, found {}", kind.name());
+            return Err(InputError::Type(message));
+        }
         let mut lines = Vec::with_capacity(self.rows);
         for array in &self.arrays {
             if let Some(texts) = array.texts(0..array.rows()) {
@@ -93,15 +97,8 @@ impl<P: InputArray> InputColumn<P> {
                 continue;
             }
             for row in 0..array.rows() {
-                match array.value(row) {
-                    Value::Text(line) => lines.push(line),
-                    Value::Null => {}
-                    other => {
-                        let found = other.kind().map_or("null", Kind::name);
-                        return Err(InputError::Type(format!(
-                            "lines: expected text or bytes, found {found}"
-                        )));
-                    }
+                if let Value::Text(line) = array.value(row) {
+                    lines.push(line);
                 }
             }
         }

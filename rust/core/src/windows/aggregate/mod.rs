@@ -40,7 +40,7 @@ use std::fmt::Debug;
 
 pub(crate) use column::{Column, Totals};
 pub use list::{AGGREGATES, AcceptedValues, AggregateInfo, AggregateSpec};
-pub(crate) use plan::{Event, KeyContext, PaneColumn, name_of_column};
+pub(crate) use plan::{EVENTS, Event, KeyContext, PaneColumn, name_of_column};
 pub use plan::{Plan, PlanError};
 
 use crate::ground::{Cell, Kind, Value};

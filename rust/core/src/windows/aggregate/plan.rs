@@ -348,7 +348,7 @@ const COUNT: &str = "count";
 const SHARE: &str = "share";
 
 /// The column of the aggregates that need no field.
-const EVENTS: &str = "count()";
+pub(crate) const EVENTS: &str = "count()";
 
 /// The aggregates that need no field.
 const COUNTS: [&str; 3] = [COUNT, "rate", SHARE];

@@ -6,7 +6,7 @@
 //! the first of them.
 
 use crate::ground::{InputError, quoted};
-use crate::windows::aggregate::{AGGREGATES, PaneColumn, name_of_column};
+use crate::windows::aggregate::{AGGREGATES, AggregateInfo, EVENTS, PaneColumn, name_of_column};
 use crate::windows::export::{Layout, SeenKind, VERSION, code_of, kind_by, merged_kind, name_of};
 use crate::windows::varint::{get_varint, put_varint, take};
 
@@ -56,12 +56,13 @@ impl PartialCell {
         cell: &'a [u8],
         values: &mut [SeenKind],
         layout: &Layout,
+        fields: &[&str],
     ) -> Result<(u64, &'a [u8]), InputError> {
         let known = &self.known;
         let rest = cell.strip_prefix(&known[..]).filter(|_| !known.is_empty());
         let mut rest = match rest {
             Some(rest) => rest,
-            None => self.read_head(cell, values, layout)?,
+            None => self.read_head(cell, values, layout, fields)?,
         };
         let events = get_varint(&mut rest).ok_or_else(|| self.damaged(NONE))?;
         Ok((events, rest))
@@ -73,6 +74,7 @@ impl PartialCell {
         cell: &'a [u8],
         values: &mut [SeenKind],
         layout: &Layout,
+        fields: &[&str],
     ) -> Result<&'a [u8], InputError> {
         let mut rest = cell;
         let [version] = take(&mut rest).ok_or_else(|| self.damaged(NONE))?;
@@ -88,7 +90,7 @@ impl PartialCell {
                 "expected a partial of {}, found {}; give both the same aggregates in the same \
                  order, with the same errors",
                 self.name,
-                layout.name_by(found)
+                layout.name_by(found, fields)
             )));
         }
         for &place in &self.fields {
@@ -126,28 +128,27 @@ pub(super) fn put_head(out: &mut Vec<u8>, head: &[u8], events: u64) {
 }
 
 impl Layout {
-    /// Describes the aggregate with a checksum.
-    fn name_by(&self, found: [u8; 4]) -> String {
-        let keys = self.keys.iter().map(|key| &key.name);
-        let mut fields: Vec<Vec<String>> = vec![Vec::new()];
-        let names: Vec<&String> = self.plan.fields().iter().chain(keys).collect();
-        fields.extend(names.iter().map(|&name| vec![name.clone()]));
-        for &one in &names {
-            fields.extend(names.iter().map(|&other| vec![one.clone(), other.clone()]));
-        }
-        let errors: Vec<f64> =
-            self.plan.specs().map(|spec| spec.error).chain([0.0, 0.01]).collect();
-        let of = |column: &'static str| {
-            let (fields, errors) = (&fields, &errors);
-            fields.iter().flat_map(move |fields| {
-                errors.iter().map(move |&error| name_of_column(column, fields, error))
-            })
+    /// Describes the aggregate with a checksum, if it is one of these fields or of the plan's.
+    fn name_by(&self, found: [u8; 4], fields: &[&str]) -> String {
+        const ERRORS: [f64; 8] = [0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+        let own = self.plan.fields().iter().chain(self.keys.iter().map(|key| &key.name));
+        let names: Vec<String> =
+            own.cloned().chain(fields.iter().map(|&field| field.to_owned())).collect();
+        let errors: Vec<f64> = self.plan.specs().map(|spec| spec.error).chain(ERRORS).collect();
+        let is_it = |name: &String| checksum(name) == found;
+        let of = |info: &AggregateInfo, fields: &[String]| {
+            errors.iter().map(|&error| name_of_column(info.column, fields, error)).find(is_it)
         };
-        let mut known = AGGREGATES.iter().flat_map(|info| of(info.column));
-        let other = || "one of another aggregate".to_owned();
-        known
-            .find(|name| checksum(name) == found)
-            .map_or_else(other, |name| format!("one of {name}"))
+        let of_fields = |info: &AggregateInfo| match info.fields {
+            1 => names.iter().find_map(|name| of(info, std::slice::from_ref(name))),
+            _ => names.iter().find_map(|one| {
+                names.iter().find_map(|other| of(info, &[one.clone(), other.clone()]))
+            }),
+        };
+        let events = || Some(EVENTS.to_owned()).filter(is_it);
+        let known = self.plan.column_names().map(str::to_owned).find(is_it).or_else(events);
+        let name = known.or_else(|| AGGREGATES.iter().find_map(of_fields));
+        name.map_or_else(|| "one of another aggregate".to_owned(), |name| format!("one of {name}"))
     }
 }
 

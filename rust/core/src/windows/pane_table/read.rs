@@ -15,12 +15,13 @@ use crate::windows::keys::Seed;
 impl Layout {
     /// Reads a pane table into a delta for a state of this layout, which has counted `known` lines.
     /// Rows can be in any order. A pane of the table is added to the pane of this layout that
-    /// contains its start.
+    /// contains its start. Errors name aggregates of `fields` and those of the plan.
     pub(crate) fn read_pane_table<P: InputArray>(
         &self,
         table: &InputTable<P>,
         seed: &Seed,
         known: u64,
+        fields: &[&str],
     ) -> Result<Imported, InputError> {
         let Some(panes) = self.panes else {
             return Err(InputError::value("expected a window length"));
@@ -36,6 +37,7 @@ impl Layout {
         let keys = self.kinds_of_pane_table(table, &cells)?;
         let mut reader = RowReader {
             layout: self,
+            fields,
             panes,
             seed,
             cells,
@@ -111,6 +113,7 @@ impl Layout {
 /// Builds a delta from the rows of a pane table.
 struct RowReader<'a> {
     layout: &'a Layout,
+    fields: &'a [&'a str],
     panes: Panes,
     seed: &'a Seed,
     cells: Vec<Option<PartialCell>>,
@@ -156,13 +159,13 @@ impl RowReader<'_> {
 
     /// Returns the number of events of a row, which all its cells agree on.
     fn events_of(&mut self, row: &[Value<'_>]) -> Result<u64, CellError> {
-        let Self { cells, values, layout, .. } = self;
+        let Self { cells, values, layout, fields, .. } = self;
         let mut events = None;
         for (column, cell) in (self.keys.end..).zip(cells) {
             let found = match (cell, row[column]) {
                 (None, Value::Int(count)) => u64::try_from(count).unwrap_or(0),
                 (Some(cell), Value::Text(bytes)) => {
-                    cell.read(bytes, values, layout).map_err(|error| (column, error))?.0
+                    cell.read(bytes, values, layout, fields).map_err(|error| (column, error))?.0
                 }
                 (None, _) => {
                     return Err((column, InputError::value("expected a count, found null")));
@@ -191,11 +194,11 @@ impl RowReader<'_> {
 
     /// Decodes the partials of a row.
     fn decode(&mut self, row: &[Value<'_>], entry: usize) -> Result<(), CellError> {
-        let Self { cells, values, layout, delta, .. } = self;
+        let Self { cells, values, layout, fields, delta, .. } = self;
         for (column, cell) in (self.keys.end..).zip(cells) {
             let (Some(cell), Value::Text(bytes)) = (cell, row[column]) else { continue };
             let (_, mut rest) =
-                cell.read(bytes, values, layout).map_err(|error| (column, error))?;
+                cell.read(bytes, values, layout, fields).map_err(|error| (column, error))?;
             let partials = cell.column.and_then(|column| delta.columns.get_mut(column));
             let done = partials.map_or(Some(()), |partials| partials.decode(entry, &mut rest));
             if done.is_none() || !rest.is_empty() {

@@ -34,6 +34,13 @@ impl Layout {
                  window without max_keys",
             ));
         }
+        // They are one pane, and a window of another length would take them for a part of it.
+        if delta.evicted.is_some_and(|evicted| evicted.since_start) {
+            return Err(InputError::value(
+                "expected a window that keeps its panes, found one of everything since the start \
+                 that has closed some; use an export",
+            ));
+        }
         let kinds: Vec<Kind> = self.keys.iter().map(|key| kind_of(key.kind).0).collect();
         make_keys_text(&mut delta, &kinds, seed);
         let delta = &delta;
