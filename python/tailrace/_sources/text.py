@@ -23,6 +23,7 @@ __all__ = [
     "STDIN",
     "Cutter",
     "File",
+    "FilePart",
     "LiveInput",
     "Memory",
     "check_log",
@@ -193,12 +194,18 @@ def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacke
     return None if found is None else Unpacker(found, name, piece_bytes)
 
 
-class _Part:
-    """The part of a regular file that is read twice, whatever is appended in the meantime."""
+class FilePart:
+    """
+    The part of a regular file that is read more than once, whatever is appended in the meantime.
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._start: int | None = None
+    Args:
+        size: The number of bytes from the beginning of the file; by default, those between the
+            offset and the end of the file when it is first read.
+    """
+
+    def __init__(self, size: int | None = None) -> None:
+        self.size = size or 0
+        self._start: int | None = None if size is None else 0
 
     def enter(self, descriptor: int) -> None:
         """Go to its beginning; the first time, it begins here and ends where the file ends now."""
@@ -220,7 +227,7 @@ class File:
 
     count = 1
 
-    def __init__(self, path: str, *, sharing: int = 1, part: _Part | None = None) -> None:
+    def __init__(self, path: str, *, sharing: int = 1, part: FilePart | None = None) -> None:
         self._path = path
         self._part = part
         self._name = _name(path)
@@ -232,7 +239,7 @@ class File:
         # Files of the kernel have no size.
         if not size_of(self._path):
             return None
-        self._part = _Part()
+        self._part = FilePart()
         return File(self._path, part=self._part)
 
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from tailrace._filters import LineFilter
 
-__all__ = ["Described", "check_spec", "check_text", "describe", "new_columns", "schema"]
+__all__ = ["TYPES", "Described", "check_spec", "check_text", "describe", "new_columns", "schema"]
 
 # Formats that take the names of their columns.
 _DELIMITED = ("csv", "tsv", "w3c", "iis")
 
-_TYPES: dict[str, DataType] = {
+TYPES: dict[str, DataType] = {
     "text": StringType(),
     "int": LongType(),
     "float": DoubleType(),
@@ -217,4 +217,4 @@ def describe(
             f"tz: expected a time zone with a name, found {zone!r:.80}, which cannot be sent to "
             "executors"
         ) from None
-    return Described(spec, names, [_TYPES[kind] for kind in kinds], plain)
+    return Described(spec, names, [TYPES[kind] for kind in kinds], plain)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-__all__ = ["line_column", "parse", "spec_of"]
+__all__ = ["as_argument", "line_column", "parse", "report", "spec_of"]
 
 Mode = Literal["permissive", "drop", "fail"]
 
@@ -281,7 +281,7 @@ def _detected(df: DataFrame, at: int) -> str:
             f"log_format: 'auto' needs lines to look at, and {source} has none; name the format"
         )
     chosen = detector.choose()
-    message = _as_argument(chosen.describe(source))
+    message = as_argument(chosen.describe(source))
     if not chosen.is_enough:
         raise ValueError(message)
     names = _W3C_COLUMNS.search(sample)
@@ -293,21 +293,22 @@ def _detected(df: DataFrame, at: int) -> str:
         )
     look = FirstLines()
     look.look(chunk, _core.Format(chosen.format))
-    for one in (message, *(f"{source}: {_as_argument(doubt)}" for doubt in look.doubts())):
-        _report(one)
+    for one in (message, *(f"{source}: {as_argument(doubt)}" for doubt in look.doubts())):
+        report(one)
     return check_spec(chosen.format)
 
 
 _W3C_COLUMNS = re.compile(rb"^#fields:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
-def _as_argument(message: str) -> str:
+def as_argument(message: str) -> str:
+    """Return a message of the command with the argument instead of the option."""
     return message.replace("with --log-format", "as log_format").replace(
         "--log-format", "log_format"
     )
 
 
-def _report(message: str) -> None:
+def report(message: str) -> None:
     """Log a message, or print it if nobody listens."""
     logger = logging.getLogger("tailrace.spark")
     if logger.isEnabledFor(logging.INFO) and logger.hasHandlers():

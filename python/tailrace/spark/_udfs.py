@@ -17,6 +17,7 @@ from pyspark.sql.types import DataType, StringType, StructType
 
 from tailrace.spark._described import Described, check_spec, describe, new_columns
 from tailrace.spark._executors import importer
+from tailrace.spark._source import register_source
 
 __all__ = ["parse_udf", "register", "url_udf"]
 
@@ -101,6 +102,8 @@ def register(
     - `tailrace_parse(value)` is `parse_udf`, and `tailrace_url(value)` is `url_udf`.
     - `tailrace_lines(TABLE(logs))`, in Spark 4.1 or later, is a table of the fields, a row for each
       row of `logs`, whose lines are in the column `value` or in its only column of text.
+    - `spark.read.format("tailrace")`, in Spark 4, reads log files; its options are those of the
+      command, whatever the arguments here are.
 
     Args:
         spark: The session.
@@ -125,6 +128,7 @@ def register(
     spark.udf.register("tailrace_url", url_udf())
     if _arrow_udtf is not None:
         spark.udtf.register("tailrace_lines", _table_function(described))
+    register_source(spark)
 
 
 def _udf(
