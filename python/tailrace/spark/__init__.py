@@ -16,10 +16,23 @@ except ModuleNotFoundError as error:
     ) from error
 
 from tailrace.spark._described import schema
+from tailrace.spark._merger import WindowMerger
+from tailrace.spark._panes import merge_panes, pane_counts
 from tailrace.spark._parse import parse
+from tailrace.spark._sharded import sharded_windows
 from tailrace.spark._udfs import parse_udf, register, url_udf
 
-__all__ = ["parse", "parse_udf", "register", "schema", "url_udf"]
+__all__ = [
+    "WindowMerger",
+    "merge_panes",
+    "pane_counts",
+    "parse",
+    "parse_udf",
+    "register",
+    "schema",
+    "sharded_windows",
+    "url_udf",
+]
 
 # Users see `tailrace.spark.parse` in `repr` and `help`, not the module that defines it.
 for _name in __all__:

@@ -16,7 +16,7 @@ from tailrace._zones import zone_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Compiled", "compiled", "fields_of", "rows"]
+__all__ = ["Compiled", "compiled", "fields_of", "rows", "without_headers"]
 
 # A worker of Spark runs one task after another, which are mostly of the same few queries.
 _MAX_COMPILED = 16
@@ -74,14 +74,15 @@ def _headers(spec: str) -> str:
 def fields_of(lines: pa.Array, what: Compiled, **options: Any) -> tuple[pa.Table, Any, Any]:  # noqa: ANN401 - as the core returns them
     """Return the columns of `_core.parse_rows`; lines of headers are rows of nulls."""
     if what.headers is not None:
-        lines = _without_headers(lines, what)
+        lines = without_headers(lines, what)
     table, kept, rejected = _core.parse_rows(
         lines, format=what.format, fields=what.fields, filter=what.filter, **options
     )
     return pa.table(table), kept, rejected
 
 
-def _without_headers(lines: pa.Array, what: Compiled) -> pa.Array:
+def without_headers(lines: pa.Array, what: Compiled) -> pa.Array:
+    """Return lines, with nulls for those of headers."""
     is_header = pc.match_substring_regex(lines, what.headers, ignore_case=True)
     if not pc.any(is_header).as_py():
         return lines

@@ -1,0 +1,101 @@
+"""What executors do with the shards of windows; each function takes plain values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tailrace.spark._state import Record, packed, unpacked
+from tailrace.spark._windows import PaneWindows, WindowOptions, newest_of, of_bytes, to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tailrace._types import Answer
+
+__all__ = ["slide", "split", "unpack"]
+
+_PART = pa.schema([("shard", pa.int32()), ("newest", pa.int64()), ("panes", pa.binary())])
+
+
+def split(
+    batches: Iterable[pa.RecordBatch], names: list[str], shards: int
+) -> Iterator[pa.RecordBatch]:
+    """
+    Pack the panes of each shard, and add a row for every shard with the newest pane of all.
+
+    The first column is the shard of a row, the others are those of panes, with these names.
+    """
+    newest = None
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        of_shard = batch.column(0)
+        panes = pa.Table.from_batches([batch]).remove_column(0).rename_columns(names)
+        newest = max(newest_of(panes), newest) if newest is not None else newest_of(panes)
+        found = pc.unique(of_shard)
+        parts = [to_bytes(panes.filter(pc.equal(of_shard, shard))) for shard in found]
+        yield pa.record_batch([found, [newest] * len(found), parts], schema=_PART)
+    if newest is not None:
+        every = [list(range(shards)), [newest] * shards, [b""] * shards]
+        yield pa.record_batch(
+            [pa.array(v, t) for v, t in zip(every, _PART.types, strict=True)], schema=_PART
+        )
+
+
+def slide(
+    options: tuple[Any, ...], shard: int, before: bytes | None, parts: list[tuple[int, bytes]]
+) -> tuple[bytes, list[bytes]]:
+    """
+    Add what a batch has for a shard.
+
+    Args:
+        options: What the windows compute.
+        shard: The number of the shard.
+        before: The state that the last call returned.
+        parts: The newest pane of a partition, and the panes of this shard, or no bytes.
+
+    Returns:
+        The state, and the windows that ended as tables.
+    """
+    made = WindowOptions(*options)
+    header: dict[str, Any] = {"newest_us": None, "answered_us": None}
+    content = None
+    if before is not None:
+        header, content = unpacked(before, f"the state of shard {shard}")
+    windows = PaneWindows(made, content, header["newest_us"], header["answered_us"])
+    tables = [of_bytes(bytes(panes)) for _, panes in parts if panes]
+    newest_us = max(int(newest) for newest, _ in parts)
+    answers = windows.merge(pa.concat_tables(tables) if tables else None, newest_us)
+    rows = [to_bytes(_table(answer, shard)) for answer in answers]
+    after = {"newest_us": windows.newest_us, "answered_us": windows.answered_us}
+    return packed(Record(after, windows.export())), rows
+
+
+def _table(answer: Answer, shard: int) -> pa.Table:
+    """Return the rows of a window with its bounds and what totals need."""
+    _, start, end, keys, total, _, rows, _, _, lines = answer
+    table = pa.table(rows)
+    if not keys:
+        table = pa.table([pa.nulls(1)] * table.num_columns, names=table.column_names)
+    count = table.num_rows
+    bound = pa.timestamp("us", "UTC")
+    for place, (name, value) in enumerate((("start", start), ("end", end))):
+        table = table.add_column(
+            place, name, pa.repeat(pa.scalar(value, pa.int64()), count).cast(bound)
+        )
+    of_shard = {
+        "shard": shard, "shard_keys": keys, "shard_total": total, "shard_late": lines["late"],
+    }  # fmt: skip
+    for name, value in of_shard.items():
+        table = table.append_column(name, pa.repeat(pa.scalar(value, pa.int64()), count))
+    return table
+
+
+def unpack(batches: Iterable[pa.RecordBatch], types: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Return the rows of packed tables."""
+    for batch in batches:
+        for packed_rows in batch.column(0):
+            yield from of_bytes(packed_rows.as_py()).cast(types).to_batches()
