@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from documents import files
 from pyspark.sql import SparkSession
 
 if TYPE_CHECKING:
@@ -47,6 +48,27 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def place(folder: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """
+    A directory with the files that the pages read, to which relative paths refer.
+
+    Those of Spark refer to the directory in which its Java started, whatever Python's is.
+    """
+    for name, data in files().items():
+        (folder / name).write_bytes(data)
+    monkeypatch.chdir(folder)
+    java = spark._jvm
+    local = java.org.apache.hadoop.fs.FileSystem.getLocal(spark._jsc.hadoopConfiguration())
+    before = local.getWorkingDirectory()
+    # Checkpoints of streams are resolved by the property, everything else by the file system.
+    local.setWorkingDirectory(java.org.apache.hadoop.fs.Path(str(folder)))
+    property_before = java.System.setProperty("user.dir", str(folder))
+    yield folder
+    local.setWorkingDirectory(before)
+    java.System.setProperty("user.dir", property_before)
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 import doctest
 import importlib
 import pkgutil
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
-from documents import PAGES, Block, blocks, files
+from documents import PAGES, Block, blocks
 from pyspark.sql import SparkSession
 
 import tailrace as tr
@@ -17,26 +19,21 @@ MODULES = [
     *sorted(one.name for one in pkgutil.walk_packages(ts.__path__, "tailrace.spark.")),
 ]
 
-PYTHON = [block for block in blocks("python") if block.note == "runs with Spark"]
-WITH_CODE = [page for page in PAGES if any(block.page == page for block in PYTHON)]
-
-
-@pytest.fixture
-def place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory in which code runs, with the files that the pages read."""
-    for name, data in files().items():
-        (folder / name).write_bytes(data)
-    monkeypatch.chdir(folder)
-    return folder
+RUNS = "runs with Spark"
+WITH_CODE = [page for page in PAGES if any(b.note == RUNS for b in blocks("python", pages=[page]))]
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in WITH_CODE])
 @pytest.mark.usefixtures("place")
 def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, spark: SparkSession):
     names = {"spark": spark}
-    for block in PYTHON:
-        if block.page == page:
-            exec(compile(padded(block), str(page), "exec"), names)  # noqa: S102 - our own pages
+    all_blocks = blocks(pages=[page])
+    for block, following in zip(all_blocks, [*all_blocks[1:], None], strict=True):
+        if block.language == "python" and block.note == RUNS:
+            with redirect_stdout(StringIO()) as printed:
+                exec(compile(padded(block), str(page), "exec"), names)  # noqa: S102 - our own pages
+            if following and following.note == "prints":
+                assert printed.getvalue() == following.text, block.name
 
 
 def padded(block: Block) -> str:
