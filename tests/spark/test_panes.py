@@ -440,6 +440,9 @@ def test_the_last_snapshots_are_a_data_frame(spark: SparkSession, log: DataFrame
     ]
 
 
-def test_outside_of_a_query_an_id_is_needed(log: DataFrame, tmp_path: Path):
-    with pytest.raises(ValueError, match="query_id: expected to run in foreachBatch"):
-        windows(tmp_path, query_id=None)(ts.pane_counts(log, by="url"), 0)
+def test_outside_of_a_query_no_id_is_needed(log: DataFrame, tmp_path: Path):
+    panes = ts.pane_counts(log, by="url")
+    first = windows(tmp_path, query_id=None)(panes, 0)
+
+    assert first
+    assert windows(tmp_path, query_id=None)(panes, 0) == first

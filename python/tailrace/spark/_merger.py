@@ -111,15 +111,16 @@ class WindowMerger(metaclass=Public):
         lateness: How far the watermark is before the newest pane.
         checkpoint: A directory of the driver's file system for the state of this merger alone. It
             is separate from the checkpoint of Spark's query, and belongs to it.
-        query_id: The query whose batches these are; by default Spark's own id, which foreachBatch
-            knows except in Spark Connect.
+        query_id: The query whose batches these are, so that the state of another one is an error;
+            by default Spark's own id in foreachBatch. Elsewhere, and with Spark Connect, that is
+            unknown, and all batches are taken for those of one query.
 
     Raises:
         TypeError: An argument has another type.
         ValueError: An argument is out of range, or two columns have one name.
 
     >>> lines = spark.read.text("access.log")
-    >>> merger = ts.WindowMerger("1d", "12h", by="url", top=1, checkpoint="state", query_id="days")
+    >>> merger = ts.WindowMerger("1d", "12h", by="url", top=1, checkpoint="state")
     >>> snapshots = merger(ts.pane_counts(lines, by="url"), 0)
     >>> print(snapshots[-1].end, snapshots[-1].rows)
     2015-05-20 12:00:00+00:00 [{'url': '/favicon.ico', 'count': 216}]
@@ -187,11 +188,6 @@ class WindowMerger(metaclass=Public):
         )
         number = _batch_number(batch_id)
         query = _running_query(df)
-        if query is None and self._query_id is None:
-            raise ValueError(
-                "query_id: expected to run in foreachBatch, where Spark's id of the query is "
-                "known; elsewhere, and with Spark Connect, pass one, such as query_id='requests'"
-            )
         panes = df.select(*columns)
         self._fields = list(panes.schema.fields)
         return self._answered(self._batches.add(number, query, lambda: _collected(panes)))
