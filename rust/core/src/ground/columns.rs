@@ -111,7 +111,8 @@ impl Bits {
 
     /// Makes the bit at this place a one.
     pub(crate) fn set(&mut self, place: usize) {
-        if !self.get(place)
+        if place < self.len
+            && !self.get(place)
             && let Some(byte) = self.bytes.get_mut(place / 8)
         {
             *byte |= 1 << (place % 8);

@@ -625,6 +625,7 @@ pub fn parse_chunk(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ground::Cell;
 
     fn table(fields: &[&str], lines: &[&[u8]]) -> Table {
         let format = Format::new("combined").unwrap();
@@ -757,6 +758,91 @@ mod tests {
         assert_eq!(lines.rejected(Reason::NoMatch), 2);
         let expected = "log\t8\t1\tno-match\ta\nlog\t10\t1\tno-match\tb\n";
         assert_eq!(rejects.out, expected.as_bytes());
+    }
+
+    /// Rows that are in line with the lines, of which the fourth is missing.
+    fn in_line(fields: &[&str], lines: &[&[u8]], max_bytes: usize, keep: bool) -> Table {
+        let format = Format::new("combined").unwrap();
+        let names: Vec<_> = fields.iter().map(|&field| field.to_owned()).collect();
+        let (reasons, bad_utf8) = (Some("reason".to_owned()), Some("bad".to_owned()));
+        let how = InLine { keep_rejected: keep, reasons, bad_utf8 };
+        let builder = TableBuilder::in_line(&format, &names, None, how).unwrap();
+        let mut builder = TableBuilder { max_bytes, ..builder };
+        for (number, line) in lines.iter().enumerate() {
+            if number == 3 { builder.push_missing() } else { builder.push(line) }
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn rows_are_in_line_with_lines_whatever_the_batches_and_blocks() {
+        let line = |host: usize| {
+            let agent: &[u8] = if host % 7 == 5 { b"\xff" } else { b"\xc3\xa9" };
+            let head =
+                format!(r#"{host} - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" ""#);
+            [head.as_bytes(), agent, b"\""].concat()
+        };
+        let is_log = |number: usize| number % 3 != 1 && number != 3;
+        let long = [b'x'; super::super::lines::MAX_LINE_BYTES + 1];
+        let text = |number: usize| match number {
+            76 => long.to_vec(),
+            _ if is_log(number) => line(number),
+            _ => b"no log line".to_vec(),
+        };
+        let lines: Vec<_> = (0..200).map(text).collect();
+        let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
+        // The first fields are too few to defer them.
+        for fields in [&["host", "agent"][..], &["host", "agent", "size", "url", "status", "time"]]
+        {
+            for (max_bytes, keep) in [(8, true), (160, true), (700, false), (1 << 20, true)] {
+                let table = in_line(fields, &lines, max_bytes, keep);
+                assert_eq!(table.fields, [fields, &["reason", "bad"]].concat());
+                let expected = (0..lines.len()).filter(|&number| keep || is_log(number));
+                let rows = table.batches.iter().flat_map(|batch| {
+                    assert!(batch.columns.iter().all(|column| column.valid.len == batch.len));
+                    (0..batch.len).map(|at| batch.columns.iter().map(|c| c.cell(at)).collect())
+                });
+                let rows: Vec<Vec<Cell>> = rows.collect();
+                assert_eq!((table.rows, rows.len()), (rows.len(), expected.clone().count()));
+                for (row, number) in rows.into_iter().zip(expected) {
+                    let [host, agent, .., reason, bad] = &row[..] else { panic!() };
+                    let text = |text: &str| Cell::Text(text.as_bytes().into());
+                    let is_bad = number % 7 == 5;
+                    let expected = match number {
+                        3 => [Cell::Null, Cell::Null, Cell::Null, Cell::Flag(false)],
+                        76 => [Cell::Null, Cell::Null, text("too-long"), Cell::Flag(false)],
+                        _ if is_log(number) => {
+                            let agent = text(if is_bad { "\u{fffd}" } else { "\u{e9}" });
+                            [text(&number.to_string()), agent, Cell::Null, Cell::Flag(is_bad)]
+                        }
+                        _ => [Cell::Null, Cell::Null, text("no-match"), Cell::Flag(false)],
+                    };
+                    let found = [host, agent, reason, bad].map(Clone::clone);
+                    assert_eq!(found, expected, "{fields:?}, {max_bytes}, {number}");
+                    let others = &row[2..row.len() - 2];
+                    let is_there = is_log(number);
+                    assert!(others.iter().all(|cell| (*cell != Cell::Null) == is_there));
+                }
+                assert_eq!(table.kept.is_none(), keep);
+                for Rows { columns, len } in table.kept.iter() {
+                    let kept = (0..*len).map(|number| columns[0].cell(number));
+                    assert!(kept.eq((0..lines.len()).map(|number| Cell::Flag(is_log(number)))));
+                }
+                // Only the first one is explained.
+                let rejects: Vec<_> =
+                    table.rejects.iter().map(|one| (one.line, one.byte)).collect();
+                assert_eq!(rejects, [(1, 11)]);
+            }
+        }
+    }
+
+    #[test]
+    fn bits_are_set_one_by_one() {
+        let mut bits = Bits::zeros(11);
+        for place in [0, 7, 8, 10, 7, 11] {
+            bits.set(place);
+        }
+        assert_eq!((bits.bytes, bits.len, bits.zeros), (vec![0x81, 0x05], 11, 7));
     }
 
     fn int(column: &Column, at: usize) -> Option<i64> {
