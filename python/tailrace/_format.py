@@ -247,9 +247,10 @@ class Format(metaclass=Public):
         Args:
             lines: Lines with newlines, as bytes or another buffer; the last one needs no newline.
                 Or one line per item: a list of bytes or text, or an Arrow array, chunked array or
-                series of either. There a newline at the end of an item is removed, and null is an
-                empty line, so that `Reject.line` is the index of the item. Bytes and Arrow arrays
-                are parsed in place, other buffers are copied first.
+                series of either, with a dictionary or without. There a newline at the end of an
+                item is removed, and null is an empty line, so that `Reject.line` is the index of
+                the item. Bytes and Arrow arrays are parsed in place, other buffers are copied
+                first.
             fields: The fields to return, in this order; by default `columns`, or, if a header
                 names the columns, those of all headers in the text. Lists and arrays have no
                 header: name the fields.
