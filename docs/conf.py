@@ -16,6 +16,8 @@ nitpicky = True
 # Types in signatures are text for readers, not links.
 nitpick_ignore_regex = [("py:.*", ".*")]
 
+# `tailrace.spark` is documented without Spark.
+autodoc_mock_imports = ["pyspark", "pyarrow"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True}

@@ -1,5 +1,6 @@
 """Everything that the documentation shows is run, and every link leads somewhere."""
 
+import ast
 import doctest
 import importlib
 import os
@@ -198,9 +199,16 @@ def test_every_public_name_has_an_example():
 
 def test_the_reference_has_every_public_name():
     directive = r"^\.\. auto\w+:: (\w+)(?:\(\))?$"
-    listed = re.findall(directive, (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    page = (ROOT / "docs" / "api.md").read_text()
+    here, _, in_spark = page.partition(".. currentmodule:: tailrace.spark\n")
+    listed, spark = (re.findall(directive, part, re.MULTILINE) for part in (here, in_spark))
 
     assert sorted(listed) == sorted(set(tailrace.__all__) - {"__version__"})
+    # Without Spark the package cannot be imported.
+    source = (ROOT / "python" / "tailrace" / "spark" / "__init__.py").read_text()
+    names = re.search(r"^__all__ = (\[.*?\])$", source, re.MULTILINE | re.DOTALL)
+    assert names
+    assert sorted(spark) == sorted(ast.literal_eval(names[1]))
 
 
 def test_there_are_examples_to_run():

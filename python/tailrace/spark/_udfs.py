@@ -120,8 +120,8 @@ def register(
     >>> ts.register(spark, fields=["url", "status"])
     >>> line = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "x"'
     >>> spark.createDataFrame([(line,)], "value string").createOrReplaceTempView("logs")
-    >>> spark.sql("SELECT tailrace_parse(value).status, tailrace_url(value) u FROM logs").first()
-    Row(status=200, u='/a')
+    >>> spark.sql("SELECT tailrace_parse(value) AS log, tailrace_url(value) FROM logs").first()[0]
+    Row(url='/a', status=200)
     """
     described = describe(check_spec(log_format, columns), fields, tz=tz, geoip=geoip)
     spark.udf.register("tailrace_parse", _udf("tailrace_parse", described, described.struct()))
