@@ -1,6 +1,7 @@
 """Configure the site: Markdown pages and docstrings become HTML that loads nothing from outside."""
 
 import re
+import textwrap
 from typing import Any
 
 import tailrace
@@ -33,15 +34,20 @@ html_theme_options = {"footer_icons": [], "source_repository": ""}
 # Inline code of Markdown, which docstrings use, outside of doctests.
 _CODE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)(\w?)")
 
+_FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
 
 def _as_rest(_app: Any, _what: str, _name: str, _of: Any, _options: Any, lines: list[str]) -> None:
-    """Rewrite Markdown's inline code as that of reStructuredText, which autodoc expects."""
+    """Rewrite Markdown's code as that of reStructuredText, which autodoc expects."""
 
     def rest(match: re.Match[str]) -> str:
         # In reStructuredText no letter may follow inline code directly.
         return f"``{match[1]}``" + (rf"\ {match[2]}" if match[2] else "")
 
-    paragraphs = "\n".join(lines).split("\n\n")
+    def block(match: re.Match[str]) -> str:
+        return f".. code-block:: {match[1]}\n\n" + textwrap.indent(match[2], "    ")
+
+    paragraphs = _FENCED.sub(block, "\n".join(lines)).split("\n\n")
     lines[:] = "\n\n".join(
         paragraph if paragraph.lstrip().startswith(">>>") else _CODE.sub(rest, paragraph)
         for paragraph in paragraphs
