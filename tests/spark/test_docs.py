@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+import pyspark
 import pytest
 from documents import PAGES, Block, blocks
 from pyspark.sql import SparkSession
@@ -19,8 +20,8 @@ MODULES = [
     *sorted(one.name for one in pkgutil.walk_packages(ts.__path__, "tailrace.spark.")),
 ]
 
-RUNS = "runs with Spark"
-WITH_CODE = [page for page in PAGES if any(b.note == RUNS for b in blocks("python", pages=[page]))]
+RUNS = {"runs with Spark"} | ({"runs with Spark 4"} if pyspark.__version__ >= "4" else set())
+WITH_CODE = [page for page in PAGES if any(b.note in RUNS for b in blocks("python", pages=[page]))]
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in WITH_CODE])
@@ -29,7 +30,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, spark: SparkSess
     names = {"spark": spark}
     all_blocks = blocks(pages=[page])
     for block, following in zip(all_blocks, [*all_blocks[1:], None], strict=True):
-        if block.language == "python" and block.note == RUNS:
+        if block.language == "python" and block.note in RUNS:
             with redirect_stdout(StringIO()) as printed:
                 exec(compile(padded(block), str(page), "exec"), names)  # noqa: S102 - our own pages
             if following and following.note == "prints":

@@ -9,6 +9,8 @@ import lzma
 import os
 import random
 import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ import pyspark
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark import cloudpickle
 from pyspark.sql import functions as sf
 
 import tailrace as tr
@@ -188,6 +191,7 @@ def test_several_paths_and_uris(source: SparkSession, folder: Path):
         ("{folder}/binary", "SQLite"),
         ("{folder}/prose", "matches no known format"),
         ("", "path: expected a log file"),
+        ("/proc/version", "found one without a size"),
     ],
 )
 def test_a_path_that_cannot_be_read(folder: Path, path: str, expected: str):
@@ -761,6 +765,36 @@ def test_pushdown_in_queries(
         assert values(df.where("status = 999").select(sf.count("*"))) == [(0,)]
     finally:
         source.conf.unset(PUSHDOWN)
+
+
+@needs_4
+def test_a_worker_without_tailrace_says_so(folder: Path):
+    script = """
+import pickle, sys
+from pyspark.sql.datasource import InputPartition
+sys.modules["tailrace"] = None
+source = pickle.load(open("source", "rb"))
+try:
+    source({"path": "a.log"})
+except ImportError as error:
+    print(error)
+reader = pickle.load(open("reader", "rb"))
+try:
+    next(reader.read(InputPartition(None)))
+except ImportError as error:
+    print(error)
+"""
+    (folder / "a.log").write_bytes(LINES[0])
+    source = importlib.import_module("tailrace.spark._source")._source()
+    made = source({"path": f"{folder}/a.log", "log_format": "combined"})
+    (folder / "source").write_bytes(cloudpickle.dumps(source))
+    (folder / "reader").write_bytes(cloudpickle.dumps(made.reader(made.schema())))
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert found.stderr == ""
+    assert found.stdout.count("found no module tailrace; install it for the Python of every") == 2
 
 
 @needs_4

@@ -101,7 +101,7 @@ def python_blocks() -> list[object]:
     for page in PAGES:
         blocks_here = blocks(pages=[page])
         for block, following in zip(blocks_here, [*blocks_here[1:], None], strict=False):
-            elsewhere = block.note.startswith("not run: ") or block.note == "runs with Spark"
+            elsewhere = block.note.startswith(("not run: ", "runs with Spark"))
             if block.language == "python" and not elsewhere:
                 is_output = following is not None and following.note == "prints"
                 output = following.text if is_output and following else None

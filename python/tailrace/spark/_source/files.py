@@ -114,6 +114,8 @@ def survey(path: str) -> LogFile:
         raise ValueError(f"path: {path}: {_hint(path, error)}") from None
     try:
         size = os.fstat(descriptor).st_size
+        if not size and os.pread(descriptor, 1, 0):
+            raise ValueError(f"path: {path}: expected a file on a disk, found one without a size")
         head = os.pread(descriptor, min(_HEAD_BYTES, size), 0)
         identity = blake2b(head, digest_size=16).digest()
         if packing(head):

@@ -60,7 +60,7 @@ def _applies(text: str, spec: str) -> bool:
         return False
     try:
         _core.Filter(text).check(log_format)
-    except _core.FilterError:
+    except ValueError:
         return False
     return True
 
