@@ -783,9 +783,9 @@ mod tests {
             [head.as_bytes(), agent, b"\""].concat()
         };
         let is_log = |number: usize| number % 3 != 1 && number != 3;
-        let long = [b'x'; super::super::lines::MAX_LINE_BYTES + 1];
+        let long = vec![b'x'; super::super::lines::MAX_LINE_BYTES + 1];
         let text = |number: usize| match number {
-            76 => long.to_vec(),
+            76 => long.clone(),
             _ if is_log(number) => line(number),
             _ => b"no log line".to_vec(),
         };
@@ -824,7 +824,7 @@ mod tests {
                     assert!(others.iter().all(|cell| (*cell != Cell::Null) == is_there));
                 }
                 assert_eq!(table.kept.is_none(), keep);
-                for Rows { columns, len } in table.kept.iter() {
+                if let Some(Rows { columns, len }) = &table.kept {
                     let kept = (0..*len).map(|number| columns[0].cell(number));
                     assert!(kept.eq((0..lines.len()).map(|number| Cell::Flag(is_log(number)))));
                 }
