@@ -259,12 +259,26 @@ def test_a_file_is_read_as_it_was_planned(source: SparkSession, folder: Path):
     assert values(df) == by_core(b"".join(LINES[:4]), ["url", "agent"])
     assert len(values(df.select("*").where("true"))) == 4
 
-    path.write_bytes(b"".join(LINES[:2]))
-    assert "it was replaced or truncated: run the query again" in message(df.collect)
-    path.write_bytes(b"".join(LINES[5:30]))
-    assert "found another beginning" in message(df.collect)
-    path.unlink()
-    assert "no such file" in message(df.collect)
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (b"".join(LINES[:2]), "it was replaced or truncated: run the query again"),
+        (b"".join(LINES[5:30]), "found another beginning"),
+        (None, "no such file on "),
+    ],
+)
+def test_a_file_that_changed_before_it_is_read(folder: Path, later: bytes | None, expected: str):
+    path = folder / "a.log"
+    path.write_bytes(b"".join(LINES[:5]))
+    plan = planned(path=str(path), fields="url")
+    if later is None:
+        path.unlink()
+    else:
+        path.write_bytes(later)
+
+    with pytest.raises(ValueError, match=expected):
+        list(module("rows").batches(plan, plan["partitions"][0]))
 
 
 # Options
