@@ -47,10 +47,11 @@ SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 endif
 test-thorough: export TAILRACE_TEST_PROFILE := thorough
 test-thorough: export TAILRACE_TEST_SEED := $(SEED)
-test-thorough: build .venv/.dev ## Every test with twenty times the examples and random seeds
+test-thorough: build .venv/.dev .venv-spark-4/.ready ## Every test with twenty times the examples and random seeds, and Spark on a cluster
 	@echo 'the seed of this run is $(SEED); once more: make test-thorough SEED=$(SEED)'
 	cargo test --package tailrace-core --quiet
 	$(BIN)/pytest $(PARALLEL) --timeout 3600
+	PYTHONPATH=python .venv-spark-4/bin/pytest tests/spark --timeout 3600
 
 # What a user has after `pip install tailrace`, and what the tests themselves need.
 .venv-minimal/.ready: pyproject.toml
@@ -76,7 +77,8 @@ test-spark: test-spark-3 test-spark-4 ## The tests inside real Spark 3.5 and 4; 
 
 test-spark-3 test-spark-4: test-spark-%: build .venv-spark-%/.ready
 	PYTHONPATH=python .venv-spark-$*/bin/pytest tests/spark
-	if test $* = 4; then PYTHONPATH=python .venv-spark-4/bin/mypy --package tailrace.spark; fi
+	if test $* = 4; then PYTHONPATH=python .venv-spark-4/bin/mypy --package tailrace.spark && \
+		PYTHONPATH=python .venv-spark-4/bin/mypy examples/spark; fi
 
 lint: lint-rust lint-python ## Formatters, linters, types, stubs, licences, workflows
 
