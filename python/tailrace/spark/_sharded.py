@@ -89,15 +89,15 @@ def sharded_windows(
     Returns:
         `start` and `end` of the window, the key fields and the aggregates; `shard`, and of its
         window `shard_keys` (how many keys), `shard_total` (how many events) and `shard_late` (how
-        many events were late so far). A window of a shard that has become empty is one row with
-        nulls, and `shard_keys` is 0.
+        many events were late so far; each task logs them, too, as a warning of `tailrace.spark`). A
+        window of a shard that has become empty is one row with nulls, and `shard_keys` is 0.
 
     Raises:
         TypeError: An argument has another type.
         ValueError: *df* is not a stream of panes, an argument is out of range, or two columns have
             one name.
 
-    >>> lines = spark.readStream.text("logs")
+    >>> lines = spark.readStream.text("*.log")
     >>> panes = ts.pane_counts(lines, by="url")
     >>> windows = ts.sharded_windows(panes, "5m", "1m", by="url", shards=4)
     >>> windows.columns[:4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tailrace._types import Answer
 
 __all__ = ["slide", "split", "unpack"]
+
+_log = logging.getLogger("tailrace.spark")
 
 _PART = pa.schema([("shard", pa.int32()), ("newest", pa.int64()), ("panes", pa.binary())])
 
@@ -69,6 +72,12 @@ def slide(
     tables = [of_bytes(bytes(panes)) for _, panes in parts if panes]
     newest_us = max(int(newest) for newest, _ in parts)
     answers = windows.merge(pa.concat_tables(tables) if tables else None, newest_us)
+    if windows.late:
+        # A shard that answers no window in this batch has no row to report it.
+        _log.warning(
+            "sharded_windows: %s events of shard %s were late, and are in no window",
+            f"{windows.late:,}", shard,
+        )  # fmt: skip
     rows = [to_bytes(_table(answer, shard)) for answer in answers]
     after = {"newest_us": windows.newest_us, "answered_us": windows.answered_us}
     return packed(Record(after, windows.export())), rows

@@ -72,6 +72,8 @@ class PaneWindows:
         self._window = options.window()
         self.newest_us = newest_us
         self.answered_us = answered_us
+        self.late = 0
+        """How many events of the batches that were merged were late."""
         if content is not None:
             self._window.merge(content)
             if newest_us is not None:
@@ -88,7 +90,7 @@ class PaneWindows:
             newest_us: The newest start of a pane in the batch, None if it is empty.
         """
         if panes is not None:
-            self._window.add_panes(panes)
+            self.late += self._window.add_panes(panes)
         if newest_us is None:
             return []
         if self.newest_us is None or newest_us > self.newest_us:
