@@ -77,7 +77,7 @@ test-spark: test-spark-3 test-spark-4 ## The tests inside real Spark 3.5 and 4; 
 
 test-spark-3 test-spark-4: test-spark-%: build .venv-spark-%/.ready
 	PYTHONPATH=python .venv-spark-$*/bin/pytest tests/spark
-	if test $* = 4; then PYTHONPATH=python .venv-spark-4/bin/mypy --package tailrace.spark && \
+	if test $* = 4; then PYTHONPATH=python .venv-spark-4/bin/mypy $$(find python/tailrace/spark -name "*.py") && \
 		PYTHONPATH=python .venv-spark-4/bin/mypy examples/spark; fi
 
 lint: lint-rust lint-python ## Formatters, linters, types, stubs, licences, workflows

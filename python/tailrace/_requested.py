@@ -22,7 +22,7 @@ class Requested(NamedTuple):
     line_filter: LineFilter = ALL
     needs_time: bool = False
     conditions: tuple[LineFilter, ...] = ()
-    check_types: Callable[[_core.Format], object] | None = None
+    check_types: Callable[[str | _core.Format], object] | None = None
     """Raises a `ValueError` if a format has a field with a type that cannot be used."""
 
     @property
@@ -32,7 +32,7 @@ class Requested(NamedTuple):
         filtered = [] if condition is None else [name for name, _ in condition.fields]
         return list(dict.fromkeys([*self.fields, *filtered]))
 
-    def check(self, log_format: _core.Format) -> None:
+    def check(self, log_format: str | _core.Format) -> None:
         """
         Check that lines of a format can have the fields.
 

@@ -37,7 +37,9 @@ def split(
             continue
         of_shard = batch.column(0)
         panes = pa.Table.from_batches([batch]).remove_column(0).rename_columns(names)
-        newest = max(newest_of(panes), newest) if newest is not None else newest_of(panes)
+        latest = newest_of(panes)
+        if newest is None or (latest is not None and latest > newest):
+            newest = latest
         found = pc.unique(of_shard)
         parts = [to_bytes(panes.filter(pc.equal(of_shard, shard))) for shard in found]
         yield pa.record_batch([found, [newest] * len(found), parts], schema=_PART)

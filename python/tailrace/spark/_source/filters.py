@@ -69,7 +69,7 @@ def _condition(one: spark.Filter, kinds: Mapping[str, str]) -> _Pushed | None:
     """Return the condition of a filter, if the core has it."""
     is_negated = isinstance(one, spark.Not)
     inner: Any = one.child if isinstance(one, spark.Not) else one
-    path = getattr(inner, "attribute", ())
+    path: Any = getattr(inner, "attribute", ())
     name = path[0] if len(path) == 1 else ""
     kind = kinds.get(name)
     # In a column of any type, text and numbers compare in another way.
