@@ -318,8 +318,7 @@ def test_a_shard_reports_what_is_late(caplog: pytest.LogCaptureFixture):
                 "count": [2] * len(rows),
             }
         )
-        parts = [(newest * 10**6, to_bytes(panes)), (newest * 10**6, b"")]
-        state, found = slide(options, 3, state, parts)
+        state, found = slide(options, 3, state, newest * 10**6, to_bytes(panes))
         answers.append([of_bytes(one).to_pylist() for one in found])
 
     assert caplog.messages == [

@@ -123,7 +123,7 @@ class WindowMerger(metaclass=Public):
     >>> merger = ts.WindowMerger("1d", "12h", by="url", top=1, checkpoint="state")
     >>> snapshots = merger(ts.pane_counts(lines, by="url"), 0)
     >>> print(snapshots[-1].end, snapshots[-1].rows)
-    2015-05-20 12:00:00+00:00 [{'url': '/favicon.ico', 'count': 216}]
+    2015-05-20 12:00:00+00:00 [{'url': '/favicon.ico', 'count': 258}]
     """
 
     def __init__(

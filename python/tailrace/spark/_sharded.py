@@ -127,13 +127,17 @@ def sharded_windows(
     def split(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from load("tailrace.spark._shards").split(batches, names, number)
 
-    def slide(key: tuple[Any, ...], frames: Iterator[Any], state: Any) -> Iterator[Any]:  # noqa: ANN401
+    def gather(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from load("tailrace.spark._shards").gather(batches)
+
+    def slide(key: tuple[Any, ...], frames: Iterator[Any], state: Any) -> Iterator[Any]:  # noqa: ANN401 - of Spark
         import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - Spark needs it for this
 
-        parts = [part for frame in frames for part in zip(frame["newest"], frame["panes"])]  # noqa: B905
+        (frame,) = frames
+        (newest,), (panes,) = frame["newest"], frame["panes"]
         before = bytes(state.get[0]) if state.exists else None
         module = load("tailrace.spark._shards")
-        after, rows = module.slide(plain, int(key[0]), before, parts)
+        after, rows = module.slide(plain, int(key[0]), before, int(newest), bytes(panes))
         state.update((after,))
         yield pd.DataFrame({"rows": rows})
 
@@ -146,8 +150,12 @@ def sharded_windows(
     # Spark's mapInArrow fails on columns with a dot in their name.
     numbered = [column_of(name).alias(f"c{place}") for place, name in enumerate(names)]
     parts = panes.select(shard.cast("int").alias("shard"), *numbered)
+    packed = "shard int, newest bigint, panes binary"
     return (
-        parts.mapInArrow(split, "shard int, newest bigint, panes binary")
+        parts.mapInArrow(split, packed)
+        .repartition("shard")
+        # With more than one row for a shard, Spark 3.5 fails with newer versions of pyarrow.
+        .mapInArrow(gather, packed)
         .groupBy("shard")
         .applyInPandasWithState(slide, "rows binary", "state binary", "append", "NoTimeout")
         .mapInArrow(unpack, schema)

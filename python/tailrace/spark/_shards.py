@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tailrace._types import Answer
 
-__all__ = ["slide", "split", "unpack"]
+__all__ = ["gather", "slide", "split", "unpack"]
 
 _log = logging.getLogger("tailrace.spark")
 
@@ -42,16 +42,32 @@ def split(
             newest = latest
         found = pc.unique(of_shard)
         parts = [to_bytes(panes.filter(pc.equal(of_shard, shard))) for shard in found]
-        yield pa.record_batch([found, [newest] * len(found), parts], schema=_PART)
+        yield _parts(found, [newest] * len(found), parts)
     if newest is not None:
-        every = [list(range(shards)), [newest] * shards, [b""] * shards]
-        yield pa.record_batch(
-            [pa.array(v, t) for v, t in zip(every, _PART.types, strict=True)], schema=_PART
-        )
+        yield _parts(list(range(shards)), [newest] * shards, [b""] * shards)
+
+
+def gather(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Make one row of all rows of a shard."""
+    newest: dict[int, int] = {}
+    tables: dict[int, list[pa.Table]] = {}
+    for batch in batches:
+        for row in batch.to_pylist():
+            shard, start, panes = row.values()
+            newest[shard] = max(start, newest.get(shard, start))
+            if panes:
+                tables.setdefault(shard, []).append(of_bytes(panes))
+    parts = [to_bytes(pa.concat_tables(tables[one])) if one in tables else b"" for one in newest]
+    yield _parts(list(newest), list(newest.values()), parts)
+
+
+def _parts(shards: Any, newest: list[int], panes: list[bytes]) -> pa.RecordBatch:  # noqa: ANN401 - a list or an array
+    columns = zip((shards, newest, panes), _PART, strict=True)
+    return pa.record_batch([pa.array(values, one.type) for values, one in columns], schema=_PART)
 
 
 def slide(
-    options: tuple[Any, ...], shard: int, before: bytes | None, parts: list[tuple[int, bytes]]
+    options: tuple[Any, ...], shard: int, before: bytes | None, newest_us: int, panes: bytes
 ) -> tuple[bytes, list[bytes]]:
     """
     Add what a batch has for a shard.
@@ -60,7 +76,8 @@ def slide(
         options: What the windows compute.
         shard: The number of the shard.
         before: The state that the last call returned.
-        parts: The newest pane of a partition, and the panes of this shard, or no bytes.
+        newest_us: The newest pane of the batch, in all shards.
+        panes: The panes of this shard, as a table; no bytes if it has none.
 
     Returns:
         The state, and the windows that ended as tables.
@@ -71,9 +88,7 @@ def slide(
     if before is not None:
         header, content = unpacked(before, f"the state of shard {shard}")
     windows = PaneWindows(made, content, header["newest_us"], header["answered_us"])
-    tables = [of_bytes(bytes(panes)) for _, panes in parts if panes]
-    newest_us = max(int(newest) for newest, _ in parts)
-    answers = windows.merge(pa.concat_tables(tables) if tables else None, newest_us)
+    answers = windows.merge(of_bytes(panes) if panes else None, newest_us)
     if windows.late:
         # A shard that answers no window in this batch has no row to report it.
         _log.warning(
