@@ -174,7 +174,7 @@ def _digest(df: DataFrame, fields: list[str]) -> tuple[int, Any]:
 # --- CPU time of the tree -------------------------------------------------------------------------
 
 
-def _cpu_s() -> float:
+def cpu_s() -> float:
     """Return the CPU seconds of this process and all below it, and of those that have ended."""
     below: dict[int, list[int]] = {}
     ticks: dict[int, int] = {}
@@ -195,7 +195,8 @@ def _cpu_s() -> float:
     return sum(ticks[pid] for pid in tree(os.getpid())) / os.sysconf("SC_CLK_TCK")
 
 
-def _session(work: Path) -> SparkSession:
+def session(work: Path) -> SparkSession:
+    """Return a session with two threads."""
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.builder.master("local[2]").appName("tailrace bench")
     for name, value in {
@@ -237,7 +238,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        spark = _session(work)
+        spark = session(work)
         try:
             return _compare(spark, work, given.lines, given.rounds, given.seed)
         finally:
@@ -261,10 +262,10 @@ def _compare(spark: SparkSession, work: Path, lines: int, rounds: int, seed: int
     for number in range(rounds + 1):
         for name, one in contestants.items():
             df = one.query(few if one.few else many)
-            before = _cpu_s()
+            before = cpu_s()
             df.write.format("noop").mode("overwrite").save()
             if number:
-                rates[name].append(counts[one.few] / (_cpu_s() - before))
+                rates[name].append(counts[one.few] / (cpu_s() - before))
     size = (work / "access.log").stat().st_size / counts[False]
     print(
         f"Spark {pyspark.__version__}, local[2]: thousand lines for a CPU second of the tree of "
