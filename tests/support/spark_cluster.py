@@ -59,7 +59,7 @@ class Cluster:
         settings: dict[str, str] | None = None,
         python: str = sys.executable,
         driver_path: str = "",
-        timeout_s: float = 240,
+        timeout_s: float = 900,
     ) -> subprocess.CompletedProcess[str]:
         """
         Run a program with `spark-submit`.
