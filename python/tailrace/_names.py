@@ -127,18 +127,20 @@ def check_format(spec: str, *, auto: bool = False) -> str:
     return spec
 
 
-def list_of_names(fields: Sequence[str]) -> list[str]:
+def list_of_names(fields: Sequence[str], argument: str = "fields") -> list[str]:
     """
-    Return the names of fields as a list.
+    Return the names of fields, or those of another argument, as a list.
 
     Raises:
         TypeError: It is one text, not iterable, or a name is not text.
     """
     if isinstance(fields, str):
-        raise TypeError(f"fields: expected a list of names, found a str; write [{fields!r:.80}]")
+        raise TypeError(
+            f"{argument}: expected a list of names, found a str; write [{fields!r:.80}]"
+        )
     names = list(fields) if hasattr(fields, "__iter__") else None
     if names is None or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"fields: expected a list of names, found {fields!r:.80}")
+        raise TypeError(f"{argument}: expected a list of names, found {fields!r:.80}")
     return names
 
 

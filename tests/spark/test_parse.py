@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import mmdb
+import pyarrow as pa
 import pyspark
 import pytest
 from places import LOG
@@ -25,6 +26,8 @@ from pyspark.sql.types import StructType, TimestampType
 
 import tailrace as tr
 import tailrace.spark as ts
+from tailrace.spark import _rows
+from tailrace.spark._described import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -314,6 +317,56 @@ def test_columnar_files_empty_partitions_and_no_rows(spark: SparkSession, folder
     assert ts.parse(spark.createDataFrame([], df.schema)).collect() == []
 
 
+@pytest.mark.parametrize(
+    ("spec", "fields", "where", "lines"),
+    [
+        ("combined", FIELDS, "size > 5", [line(size=size) for size in range(4, 9)]),
+        ("csv:a,b:int", ["a", "b"], None, [b"a,b", b"x,5", b"y,6", b'"a","b"', b"\xff,7"]),
+        (
+            "w3c:date,time,c-ip",
+            ["time", "host"],
+            None,
+            [b"#Fields: date time c-ip", b"2024-02-05 11:56:17 192.0.2.1", b"#Date: 2024-01-01"],
+        ),
+    ],
+)
+def test_arrays_of_all_types_give_the_same_rows(
+    spec: str, fields: list[str], where: str | None, lines: list[Line]
+):
+    """Spark sends text and bytes as they are, and other libraries with dictionaries and views."""
+    plain = describe(spec, fields, where=where).plain
+    array = pa.array([b"before", *lines, None, b"", b"?", lines[1], b"after"], pa.binary())
+    arrays = [array, array.dictionary_encode(), array.cast(pa.large_binary())]
+    utf8 = pa.array([None if one == b"\xff,7" else one for one in array.to_pylist()], pa.string())
+    texts = [utf8, utf8.cast(pa.large_string()), utf8.dictionary_encode()]
+    arrays.append(array.cast(pa.binary_view()))
+    texts.append(utf8.cast(pa.string_view()))
+    for same in (arrays, texts):
+        for keep in (True, False):
+            found = [
+                [
+                    (number, *(_text(one) for one in row))
+                    for batch in _rows.rows(
+                        [batch],
+                        plain,
+                        at=0,
+                        fails=False,
+                        keep_rejected=keep,
+                        reasons="why",
+                        bad_utf8="bad",
+                    )
+                    for number, row in enumerate(zip(*batch.to_pydict().values(), strict=True))
+                ]
+                for batch in (pa.record_batch([one.slice(1, len(one) - 2)], ["v"]) for one in same)
+            ]
+            assert found == [found[0]] * len(same)
+            assert 0 < len(found[0]) < len(array)
+
+
+def _text(value: object) -> object:
+    return value.encode() if isinstance(value, str) else value
+
+
 # --- the other columns ----------------------------------------------------------------------------
 
 VALUES = {
@@ -454,6 +507,8 @@ REFUSED_TYPES: list[tuple[dict[str, Any], str]] = [
     ({"where": 5}, "where: expected a condition"),
     ({"tz": 5}, "tz: expected a time zone"),
     ({"reject_column": 5}, "reject_column: expected text"),
+    ({"mode": None}, "mode: expected text, found None"),
+    ({"log_format": "csv", "columns": 5}, "columns: expected a list of names, found 5"),
 ]
 
 

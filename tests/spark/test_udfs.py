@@ -10,6 +10,7 @@ import pyspark
 import pytest
 from classic_program import decoded, parsed_by_program, shown
 from places import LOG
+from pyspark.errors import PySparkTypeError
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation
 from pyspark.sql.types import StructType
 
@@ -171,6 +172,12 @@ def test_arguments_that_are_refused(spark: SparkSession):
         ts.parse_udf(["host:country"])
     with pytest.raises(TypeError, match="reject_column: expected text"):
         ts.parse_udf(reject_column=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="spark: expected a session of Spark, found None"):
+        ts.register(None)  # type: ignore[arg-type]
+    with pytest.raises(PySparkTypeError, match=r"NOT_.*int"):
+        ts.url_udf()(5)  # type: ignore[arg-type]
+    with pytest.raises(Exception, match=r"tailrace_url\(\) takes 1 positional argument but 2"):
+        spark.range(1).select(ts.url_udf()(F.lit("a"), F.lit("b"))).collect()  # type: ignore[call-arg]
     csv = ts.parse_udf(["b"], "csv", columns="a,b:int")
     found = spark.createDataFrame([("x,5",)], "value string").select(csv("value")["b"]).first()
     assert found[0] == 5

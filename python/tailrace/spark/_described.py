@@ -143,7 +143,7 @@ def check_spec(
                 f"columns: expected log_format {', '.join(_DELIMITED[:-1])} or {_DELIMITED[-1]}, "
                 f"found {log_format!r:.80}, whose columns are known"
             )
-        names = columns if isinstance(columns, str) else ",".join(list_of_names(columns))
+        names = columns if isinstance(columns, str) else ",".join(list_of_names(columns, "columns"))
         return _checked(f"{'csv' if log_format == AUTO else log_format}:{names}", "columns")
     if log_format == AUTO and not auto:
         raise ValueError(

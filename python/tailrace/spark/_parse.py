@@ -103,7 +103,7 @@ def parse(
     [(1, '/a', 200, None), (2, None, None, 'no-match')]
     """
     at = line_column(df, column)
-    choice(mode, _MODES, "mode")
+    choice(check_text(mode, "mode"), _MODES, "mode")
     if mode == "drop" and reject_column is not None:
         raise ValueError(
             "reject_column: would always be null with mode='drop'; expected mode='permissive', "

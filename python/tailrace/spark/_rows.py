@@ -83,6 +83,10 @@ def fields_of(lines: pa.Array, what: Compiled, **options: Any) -> tuple[pa.Table
 
 def without_headers(lines: pa.Array, what: Compiled) -> pa.Array:
     """Return lines, with nulls for those of headers."""
+    lines = _plain_text(lines)
+    if not _is_text(lines.type):
+        # Nothing but nulls, or a type that the core names in its error.
+        return lines
     is_header = pc.match_substring_regex(lines, what.headers, ignore_case=True)
     if not pc.any(is_header).as_py():
         return lines
@@ -90,6 +94,15 @@ def without_headers(lines: pa.Array, what: Compiled) -> pa.Array:
         for line in pc.unique(lines.filter(is_header)):
             _check_header(_bytes(line), what)
     return pc.if_else(is_header, pa.scalar(None, lines.type), lines)
+
+
+def _plain_text(array: pa.Array) -> pa.Array:
+    """Return text without a dictionary and without views, which pyarrow cannot search."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    views = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}
+    of = views.get(str(array.type))
+    return array if of is None else array.cast(of)
 
 
 def _check_header(line: bytes, what: Compiled) -> None:
@@ -140,7 +153,7 @@ def table_of(given: pa.RecordBatch | pa.Array, plain: dict[str, Any]) -> pa.Reco
     """
     if not isinstance(given, pa.RecordBatch):
         return table(given, plain, None, None)
-    texts = [place for place, one in enumerate(given.schema) if _is_text(one.type)]
+    texts = [place for place, one in enumerate(given.schema) if _is_text(_value_type(one.type))]
     named = [place for place in texts if given.schema.names[place].lower() == "value"]
     if len(named or texts) != 1:
         listed = ", ".join(map(repr, given.schema.names))
@@ -152,7 +165,12 @@ def table_of(given: pa.RecordBatch | pa.Array, plain: dict[str, Any]) -> pa.Reco
 
 
 def _is_text(of: pa.DataType) -> bool:
-    return of in {pa.string(), pa.large_string(), pa.binary(), pa.large_binary()}
+    names = {"string", "large_string", "string_view", "binary", "large_binary", "binary_view"}
+    return str(of) in names
+
+
+def _value_type(of: pa.DataType) -> pa.DataType:
+    return of.value_type if pa.types.is_dictionary(of) else of
 
 
 def frame(
@@ -195,7 +213,7 @@ def rows(
         if fails and rejected is not None:
             raise ValueError(_failure(lines, what, rejected))
         if kept is not None:
-            batch = batch.filter(pa.table(kept).column(0).combine_chunks())  # noqa: PLW2901
+            batch = _filtered(batch, pa.table(kept).column(0).combine_chunks())  # noqa: PLW2901
         start = 0
         for part in table.to_batches():
             others = batch.slice(start, len(part))
@@ -203,6 +221,19 @@ def rows(
             yield pa.RecordBatch.from_arrays(
                 [*others.columns, *part.columns], schema=pa.schema([*others.schema, *part.schema])
             )
+
+
+def _filtered(batch: pa.RecordBatch, kept: pa.Array) -> pa.RecordBatch:
+    """Return the rows of a batch that are kept; pyarrow cannot filter views."""
+    if not any(str(one).endswith("_view") for one in batch.schema.types):
+        return batch.filter(kept)
+    columns = [
+        _plain_text(column).filter(kept).cast(column.type)
+        if str(column.type).endswith("_view")
+        else column.filter(kept)
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _failure(lines: pa.Array, what: Compiled, rejected: tuple[int, int, str, str]) -> str:

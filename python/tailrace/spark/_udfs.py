@@ -115,6 +115,7 @@ def register(
 
     Raises:
         ImportError: As by `parse_udf`.
+        TypeError: *spark* is not a session.
         ValueError: An argument is invalid.
 
     >>> ts.register(spark, fields=["url", "status"])
@@ -123,6 +124,8 @@ def register(
     >>> spark.sql("SELECT tailrace_parse(value) AS log, tailrace_url(value) FROM logs").first()[0]
     Row(url='/a', status=200)
     """
+    if not hasattr(spark, "udf"):
+        raise TypeError(f"spark: expected a session of Spark, found {spark!r:.80}")
     described = describe(check_spec(log_format, columns), fields, tz=tz, geoip=geoip)
     spark.udf.register("tailrace_parse", _udf("tailrace_parse", described, described.struct()))
     spark.udf.register("tailrace_url", url_udf())
@@ -150,7 +153,9 @@ def _udf(
         frame = load("tailrace.spark._rows").frame(lines, plain, reasons, bad_utf8)
         return frame if is_struct else frame.iloc[:, 0]
 
-    of_arrow.__name__ = of_pandas.__name__ = name
+    for one in (of_arrow, of_pandas):
+        # Spark shows both.
+        one.__name__ = one.__qualname__ = name
     if _arrow_udf is not None:
         found: Callable[..., Column] = _arrow_udf(of_arrow, of)
         return found
@@ -167,7 +172,7 @@ def _of_bytes(udf: Any) -> Callable[..., Column]:  # noqa: ANN401 - of a class t
 
     @functools.wraps(udf)
     def on_bytes(line: Column | str) -> Column:
-        column = F.col(line) if isinstance(line, str) else line
+        column = line if hasattr(line, "cast") else F.col(line)
         found: Column = udf(column.cast("binary"))
         return found
 
