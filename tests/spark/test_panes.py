@@ -261,6 +261,16 @@ def test_merged_counts_keep_the_order_of_columns(log: DataFrame):
     )
 
 
+def test_counts_are_added_up_where_the_metadata_is_lost(log: DataFrame):
+    aggregates = {"hits": tr.count(), "bytes": tr.sum("size")}
+    panes = ts.pane_counts(log, by="url", aggregates=aggregates)
+    filled = panes.fillna(0)
+    merged = ts.merge_panes(filled.union(filled.where("url = '/a'")))
+
+    assert panes.count() == merged.count()
+    assert merged.agg(F.sum("hits")).first()[0] > panes.agg(F.sum("hits")).first()[0]
+
+
 def test_panes_of_other_origin_merge_and_slide(spark: SparkSession, tmp_path: Path):
     panes = spark.sql(
         "select timestamp '2024-01-01 00:00:00Z' as pane, cast(1 as int) as status, 2L as count"
@@ -328,6 +338,11 @@ def test_a_task_holds_few_rows(monkeypatch: pytest.MonkeyPatch):
         ),
         ({"by": "url", "column": 5}, TypeError, "column: expected text, found 5"),
         ({"by": "url", "log_format": "nosuch"}, ValueError, "format"),
+        (
+            {"by": "host", "log_format": "w3c", "columns": "time,c-ip"},
+            ValueError,
+            "time: .* no date",
+        ),
         ({"by": "url", "tz": "Mars/Base"}, ValueError, "Mars/Base"),
         ({"by": 5}, TypeError, "by: expected the name of a field"),
     ],

@@ -318,7 +318,7 @@ def test_a_shard_reports_what_is_late(caplog: pytest.LogCaptureFixture):
                 "count": [2] * len(rows),
             }
         )
-        state, found = slide(options, 3, state, newest * 10**6, to_bytes(panes))
+        state, found = slide(options, 3, state, newest * 10**6, to_bytes(panes), shards=4)
         answers.append([of_bytes(one).to_pylist() for one in found])
 
     assert caplog.messages == [
@@ -326,6 +326,23 @@ def test_a_shard_reports_what_is_late(caplog: pytest.LogCaptureFixture):
     ]
     assert [row["shard_late"] for rows in answers[0] for row in rows] == [0] * 6
     assert [row["shard_late"] for rows in answers[2] for row in rows] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("length", "shards", "message"),
+    [("5s", 5, "expected shards=4, .* found shards=5"), ("6s", 4, "expected length=..5s")],
+)
+def test_other_settings_than_those_of_the_state_of_shards_are_an_error(
+    length: str, shards: int, message: str
+):
+    def once(state: bytes | None, length: str, shards: int) -> bytes:
+        options = tuple(window_options(length, "1s", "url", None, None, None, "0s"))
+        return slide(options, 3, state, 10**6, b"", shards=shards)[0]
+
+    state = once(None, "5s", 4)
+    assert once(state, "5s", 4)
+    with pytest.raises(ValueError, match=message):
+        once(state, length, shards)
 
 
 def bounds_of(snapshot: tr.Snapshot) -> tuple[int, int]:
@@ -377,6 +394,7 @@ def top(counts: dict[Any, int]) -> tuple[str | None, int]:
         ({"aggregates": {"x": tr.share()}}, ValueError, "x: a share needs all keys"),
         ({"aggregates": {"end": tr.count()}}, ValueError, "'end' is a bound of the window"),
         ({"aggregates": {"Shard": tr.count()}}, ValueError, "found 'Shard' and 'shard'"),
+        ({"length": ["5s", None]}, ValueError, "found None .everything since the start"),
         ({"by": "host"}, ValueError, "by: expected a column 'host'"),
         ({"every": "500ms"}, ValueError, "found panes of 1s"),
     ],
@@ -388,9 +406,9 @@ def test_wrong_arguments_of_shards_are_clear_errors(
     error: type[Exception],
     message: str,
 ):
-    given = {"every": "1s", "by": "url", "shards": 2, **arguments}
+    given = {"length": "5s", "every": "1s", "by": "url", "shards": 2, **arguments}
     with pytest.raises(error, match=message):
-        ts.sharded_windows(logs.panes(spark), "5s", **given)
+        ts.sharded_windows(logs.panes(spark), **given)
 
 
 def test_shards_of_a_batch_are_an_error(spark: SparkSession):

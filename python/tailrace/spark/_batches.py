@@ -7,8 +7,6 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tailrace._durations import short
-from tailrace.spark._pane_schema import described
 from tailrace.spark._state import Record, StateFolder
 from tailrace.spark._windows import PaneWindows, WindowOptions, newest_of, of_bytes, to_bytes
 
@@ -115,7 +113,7 @@ class Batches:
             "batches": _with(held.batches, number),
             "newest_us": windows.newest_us,
             "answered_us": windows.answered_us,
-            "settings": self._settings(),
+            "settings": self._options.settings(),
         }
         after = _Held(windows, held.number + 1, header)
         if self._writer != self._owner:
@@ -148,7 +146,7 @@ class Batches:
 
     def _check_settings(self, header: dict[str, Any]) -> None:
         """Raise a `ValueError` if the state has other settings than these windows."""
-        for name, found in self._settings().items() if header else ():
+        for name, found in self._options.settings().items() if header else ():
             expected = header["settings"][name]
             if expected != found:
                 raise ValueError(
@@ -156,17 +154,6 @@ class Batches:
                     f"has, found {name}={found}; use the settings of the state, or another "
                     "checkpoint"
                 )
-
-    def _settings(self) -> dict[str, Any]:
-        """Return what decides which events windows hold; ranks may change."""
-        options = self._options
-        return {
-            "length": ["all" if one is None else short(one) for one in options.lengths_us],
-            "every": short(options.slide_us),
-            "by": options.by,
-            "aggregates": [f"{spec[0]}={described(spec)}" for spec in options.aggregates],
-            "lateness": short(options.lateness_us) if options.lateness_us else "0s",
-        }
 
     def _check_query(self, header: dict[str, Any], query: str | None) -> None:
         """Raise a `ValueError` if the state belongs to another query."""

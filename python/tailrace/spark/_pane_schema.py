@@ -1,9 +1,9 @@
 """
 The columns of panes: their types, and what their metadata records of how they were made.
 
-The metadata of `pane` holds the width of the panes, that of an aggregate the aggregate and the type
-of its result. Spark keeps it through filters, joins and Parquet files; where it is lost, the checks
-of the core remain, because each partial holds what it is.
+The metadata of `pane` holds the width of the panes and the names of counts, that of an aggregate
+the aggregate and the type of its result. Spark keeps it through filters, joins and Parquet files;
+where it is lost, the checks of the core remain, because each partial holds what it is.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ __all__ = [
     "check_names",
     "check_type",
     "column_of",
+    "counts_of",
     "described",
     "field_named",
     "is_count",
@@ -161,7 +162,8 @@ def pane_schema(
         results: The types of their results in answers.
         width_us: The width of the panes.
     """
-    width = {_OWN: {"width_us": width_us, "offset_us": 0}}
+    counts = [spec[0] for spec in specs if is_count(spec)]
+    width = {_OWN: {"width_us": width_us, "offset_us": 0, "counts": counts}}
     fields = [StructField(PANE, TimestampType(), metadata=width), *keys]
     for spec, result in zip(specs, results, strict=True):
         name, function, of, parameter, error = spec
@@ -181,6 +183,11 @@ def width_of(field: StructField) -> int | None:
     """Return the width of the panes whose start a column holds, if it is known."""
     own = _own(field)
     return own.get("width_us") if own.get("offset_us") == 0 else None
+
+
+def counts_of(field: StructField) -> list[str]:
+    """Return the names of counts; after `fillna` only the metadata of `pane` has them."""
+    return ["count", *_own(field).get("counts", [])]
 
 
 def aggregate_of(field: StructField) -> AggregateSpec | None:

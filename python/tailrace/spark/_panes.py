@@ -28,6 +28,7 @@ from tailrace.spark._pane_schema import (
     arrow_type,
     check_names,
     column_of,
+    counts_of,
     field_named,
     is_count,
     pane_columns,
@@ -103,8 +104,9 @@ def pane_counts(
     Raises:
         ImportError: A field needs the packages of `tailrace[agents]` on the driver.
         TypeError: An argument has another type.
-        ValueError: The DataFrame has no such column of lines, the format lacks a field, two columns
-            have one name for Spark, which ignores upper and lower case, or an argument is invalid.
+        ValueError: The DataFrame has no such column of lines, the format lacks a field, only a
+            header has the day of its times, two columns have one name for Spark, which ignores
+            upper and lower case, or an argument is invalid.
 
     >>> lines = spark.read.text("access.log")
     >>> panes = ts.pane_counts(lines, by="status", every="1d")
@@ -119,6 +121,7 @@ def pane_counts(
         raise TypeError(f"time: expected the name of a field, found {time!r:.80}")
     at = line_column(df, column)
     spec = spec_of(df, at, log_format, columns)
+    _check_day(spec, time)
     conditions = [one._condition for one in named.values() if one.where is not None]
     parts = [one.compiled(0) for one in conditions]
     fields = [*names, *(field for one in named.values() for field in one.fields), time]
@@ -139,6 +142,19 @@ def pane_counts(
     lines = df.toDF(*(f"_{number}" for number in range(len(df.columns)))).select(f"_{at}")
     partials = lines.mapInArrow(count_partition, schema)
     return partials if df.isStreaming else _merged(partials, schema.fields, names, specs)
+
+
+def _check_day(spec: str, time: str) -> None:
+    """Raise a `ValueError` if the day of a line is in a header, so that no line has a time."""
+    name, _, listed = spec.partition(":")
+    columns = {column.strip().lower() for column in listed.split(",")}
+    if name not in {"w3c", "iis"} or time.partition(":")[0] != "time" or "time" not in columns:
+        return
+    if columns.isdisjoint({"date", "timestamp"}):
+        raise ValueError(
+            "time: the columns have a time and no date, so the day of a line is in a header, and "
+            "rows of Spark have no order in which one comes first; name another field of a time"
+        )
 
 
 def _types(
@@ -195,7 +211,7 @@ def merge_panes(df: DataFrame) -> DataFrame:
     """
     pane = field_named(df, PANE, "panes")
     fields = [field for field in df.schema if field is not pane and field.name != PANE]
-    keys, specs = [], []
+    keys, specs, counts = [], [], counts_of(pane)
     for field in fields:
         spec = aggregate_of(field)
         if spec is not None:
@@ -206,8 +222,8 @@ def merge_panes(df: DataFrame) -> DataFrame:
                 "merge before you change the column, or pass it to WindowMerger, which takes the "
                 "aggregates as an argument"
             )
-        elif field.name == "count" and isinstance(field.dataType, LongType):
-            specs.append(("count", "count", [], 0.0, 0.0))
+        elif field.name in counts and isinstance(field.dataType, LongType):
+            specs.append((field.name, "count", [], 0.0, 0.0))
         else:
             keys.append(field.name)
     if not specs:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tailrace._aggregates import Aggregate
     from tailrace._durations import Duration
     from tailrace._schedule import Length
+    from tailrace.spark._windows import WindowOptions
 
 __all__ = ["sharded_windows"]
 
@@ -76,10 +77,11 @@ def sharded_windows(
 
     Args:
         df: A stream of panes, as `pane_counts` makes them.
-        length: The length of the window, or a list of lengths, as for `tailrace.Window`.
+        length: The length of the window, or a list of lengths; None is not among them.
         every: The slide: a multiple of the width of the panes.
         by: The key: the name of a column or a list of names; None for one key.
-        shards: The number of shards. It cannot change while a query keeps its checkpoint.
+        shards: The number of shards. While a query keeps its checkpoint, neither this can change,
+            nor anything else but *top* and *order_by*.
         top: The number of rows of a shard in a window; None for all keys.
         order_by: The aggregate or key field to rank rows by; by default the first aggregate.
         aggregates: The aggregates of the panes; by default `{"count": tr.count()}`. `tr.share()`
@@ -106,12 +108,7 @@ def sharded_windows(
     options = window_options(length, every, by, top, order_by, aggregates, lateness)
     aggregated = [spec[0] for spec in options.aggregates]
     check_names([*_BOUNDS, *options.by, *aggregated, *_OF_SHARDS], "windows")
-    for name, function, *_ in options.aggregates:
-        if function == "share":
-            raise ValueError(
-                f"{name}: a share needs all keys, and a shard has only its own; use WindowMerger, "
-                "or tr.count() and the sum of shard_total"
-            )
+    _check_parts(options)
     if isinstance(shards, bool) or not isinstance(shards, int):
         raise TypeError(f"shards: expected a number of shards, found {shards!r:.80}")
     if not 1 <= shards <= _MOST_SHARDS:
@@ -137,7 +134,9 @@ def sharded_windows(
         (newest,), (panes,) = frame["newest"], frame["panes"]
         before = bytes(state.get[0]) if state.exists else None
         module = load("tailrace.spark._shards")
-        after, rows = module.slide(plain, int(key[0]), before, int(newest), bytes(panes))
+        after, rows = module.slide(
+            plain, int(key[0]), before, int(newest), bytes(panes), shards=number
+        )
         state.update((after,))
         yield pd.DataFrame({"rows": rows})
 
@@ -160,6 +159,21 @@ def sharded_windows(
         .applyInPandasWithState(slide, "rows binary", "state binary", "append", "NoTimeout")
         .mapInArrow(unpack, schema)
     )
+
+
+def _check_parts(options: WindowOptions) -> None:
+    """Raise a `ValueError` if windows of some of the keys are not parts of those of all."""
+    for name, function, *_ in options.aggregates:
+        if function == "share":
+            raise ValueError(
+                f"{name}: a share needs all keys, and a shard has only its own; use WindowMerger, "
+                "or tr.count() and the sum of shard_total"
+            )
+    if None in options.lengths_us:
+        raise ValueError(
+            "length: expected durations, found None (everything since the start), which begins in "
+            "each shard with the oldest event of its own keys; use WindowMerger"
+        )
 
 
 def _hashed(panes: DataFrame, name: str) -> Any:  # noqa: ANN401 - a column

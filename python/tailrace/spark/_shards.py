@@ -67,7 +67,13 @@ def _parts(shards: Any, newest: list[int], panes: list[bytes]) -> pa.RecordBatch
 
 
 def slide(
-    options: tuple[Any, ...], shard: int, before: bytes | None, newest_us: int, panes: bytes
+    options: tuple[Any, ...],
+    shard: int,
+    before: bytes | None,
+    newest_us: int,
+    panes: bytes,
+    *,
+    shards: int,
 ) -> tuple[bytes, list[bytes]]:
     """
     Add what a batch has for a shard.
@@ -78,15 +84,27 @@ def slide(
         before: The state that the last call returned.
         newest_us: The newest pane of the batch, in all shards.
         panes: The panes of this shard, as a table; no bytes if it has none.
+        shards: How many shards there are.
 
     Returns:
         The state, and the windows that ended as tables.
+
+    Raises:
+        ValueError: The state has other settings.
     """
     made = WindowOptions(*options)
+    settings = {"shards": shards, **made.settings()}
     header: dict[str, Any] = {"newest_us": None, "answered_us": None}
     content = None
     if before is not None:
         header, content = unpacked(before, f"the state of shard {shard}")
+        for name, expected in header["settings"].items():
+            if expected != settings[name]:
+                raise ValueError(
+                    f"sharded_windows: expected {name}={expected}, as the state of the query has, "
+                    f"found {name}={settings[name]}; use the settings of the state, or another "
+                    "checkpointLocation"
+                )
     windows = PaneWindows(made, content, header["newest_us"], header["answered_us"])
     answers = windows.merge(of_bytes(panes) if panes else None, newest_us)
     if windows.late:
@@ -96,7 +114,9 @@ def slide(
             f"{windows.late:,}", shard,
         )  # fmt: skip
     rows = [to_bytes(_table(answer, shard)) for answer in answers]
-    after = {"newest_us": windows.newest_us, "answered_us": windows.answered_us}
+    after = {
+        "newest_us": windows.newest_us, "answered_us": windows.answered_us, "settings": settings,
+    }  # fmt: skip
     return packed(Record(after, windows.export())), rows
 
 

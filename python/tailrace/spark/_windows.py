@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tailrace import _core
+from tailrace._durations import short
 from tailrace._schedule import Schedule, window_settings
+from tailrace.spark._pane_schema import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +48,16 @@ class WindowOptions(NamedTuple):
             ),
             hash_seed=int.from_bytes(os.urandom(8), "little"),
         )
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides which events windows hold, as JSON has it; ranks may change."""
+        return {
+            "length": ["all" if one is None else short(one) for one in self.lengths_us],
+            "every": short(self.slide_us),
+            "by": self.by,
+            "aggregates": [f"{spec[0]}={described(spec)}" for spec in self.aggregates],
+            "lateness": short(self.lateness_us) if self.lateness_us else "0s",
+        }
 
 
 class PaneWindows:
