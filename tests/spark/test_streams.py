@@ -14,7 +14,7 @@ from pyspark.sql import functions as F  # noqa: N812 - its name everywhere
 import tailrace as tr
 import tailrace.spark as ts
 from tailrace.spark._merger import window_options
-from tailrace.spark._shards import slide
+from tailrace.spark._shards import slide, split
 from tailrace.spark._windows import of_bytes, to_bytes
 
 if TYPE_CHECKING:
@@ -326,6 +326,19 @@ def test_a_shard_reports_what_is_late(caplog: pytest.LogCaptureFixture):
     ]
     assert [row["shard_late"] for rows in answers[0] for row in rows] == [0] * 6
     assert [row["shard_late"] for rows in answers[2] for row in rows] == [2, 2]
+
+
+def test_a_pane_without_a_start_is_an_error_in_shards():
+    columns = {"shard": pa.int32(), "pane": pa.timestamp("us"), "count": pa.int64()}
+    batch = pa.record_batch(
+        [
+            pa.array([value], kind)
+            for value, kind in zip((0, None, 1), columns.values(), strict=True)
+        ],
+        list(columns),
+    )
+    with pytest.raises(ValueError, match="pane: expected the start of a pane, found null"):
+        list(split([batch], ["pane", "count"], 2))
 
 
 @pytest.mark.parametrize(

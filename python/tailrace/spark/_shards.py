@@ -30,6 +30,9 @@ def split(
     Pack the panes of each shard, and add a row for every shard with the newest pane of all.
 
     The first column is the shard of a row, the others are those of panes, with these names.
+
+    Raises:
+        ValueError: A batch has only nulls for the starts of panes; `slide` reports all others.
     """
     newest = None
     for batch in batches:
@@ -38,8 +41,9 @@ def split(
         of_shard = batch.column(0)
         panes = pa.Table.from_batches([batch]).remove_column(0).rename_columns(names)
         latest = newest_of(panes)
-        if newest is None or (latest is not None and latest > newest):
-            newest = latest
+        if latest is None:
+            raise ValueError("pane: expected the start of a pane, found null")
+        newest = latest if newest is None else max(newest, latest)
         found = pc.unique(of_shard)
         parts = [to_bytes(panes.filter(pc.equal(of_shard, shard))) for shard in found]
         yield _parts(found, [newest] * len(found), parts)
