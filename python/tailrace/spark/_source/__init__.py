@@ -80,6 +80,12 @@ def _source() -> Any:  # noqa: ANN401, C901 - a class of Spark 4, nested to be p
             # Spark calls `pushFilters` only in this worker, and refuses a reader that has it in
             # the other one.
             pushes = "pyspark.sql.worker.data_source_pushdown_filters" in sys.modules
+            if plan["pushes"] is None:
+                # Before Spark had limits to push, it read the lines of a filter in other queries of
+                # the same DataFrame, too.
+                pushes = pushes and hasattr(DataSourceReader, "pushLimit")
+            else:
+                pushes = pushes and plan["pushes"]
             return PushingReader(plan) if pushes else Reader(plan)
 
         def streamReader(self, schema: Any) -> Any:  # noqa: ANN401, ARG002, N802 - as Spark names it

@@ -1,9 +1,10 @@
 """
 Log files on the disks of executors: what is known of them when a query is planned, and their lines.
 
-A query reads each file as it was when the query was planned: bytes that are appended later are not
-read, except those that complete a line. A file that has become shorter, or begins with other bytes,
-is an error. So each attempt to read a part of it gives the same lines.
+A query reads each file as it was when the query was planned, or, from Spark 4.1 on, the first query
+of its DataFrame: bytes that are appended later are not read, except those that complete a line. A
+file that has become shorter, or begins with other bytes, is an error. So each attempt to read a
+part of it gives the same lines.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def _check_same(descriptor: int, file: LogFile) -> None:
         return
     raise SourceError(
         f"{file.path}: expected the {file.size:,} bytes that it had when the query was planned, "
-        f"{found}; it was replaced or truncated: run the query again"
+        f"{found}; it was replaced or truncated: load it again"
     )
 
 

@@ -26,6 +26,7 @@ _PATHS = ["path", "paths"]
 _NAMES = [
     *("fields", "log_format", "columns", "where", "since", "until", "tz", "geoip"),
     *("mode", "reject_column", "bad_utf8_column", "kind", "partition_bytes"),
+    "push_filters",
 ]
 
 # Options of the command that have another form in Spark.
@@ -71,6 +72,7 @@ class Options(NamedTuple):
     reject_column: str | None
     bad_utf8_column: str | None
     partition_bytes: int
+    push_filters: bool | None
 
     @property
     def keeps_rejected(self) -> bool:
@@ -101,7 +103,8 @@ def options_of(given: Mapping[str, str]) -> Options:
     >>> options_of({"path": "access.log", "field": "url"})
     Traceback (most recent call last):
     ValueError: unknown option 'field'; did you mean 'fields'? Expected one of fields, log_format, \
-columns, where, since, until, tz, geoip, mode, reject_column, bad_utf8_column, kind, partition_bytes
+columns, where, since, until, tz, geoip, mode, reject_column, bad_utf8_column, kind, \
+partition_bytes, push_filters
     """
     if given.keys() >= _OF_TABLES or any(name.startswith("option.") for name in given):
         raise ValueError(
@@ -128,6 +131,7 @@ columns, where, since, until, tz, geoip, mode, reject_column, bad_utf8_column, k
         partition_bytes=_bytes(known["partition_bytes"])
         if "partition_bytes" in known
         else _PARTITION_BYTES,
+        push_filters=_flag(known, "push_filters"),
     )
     if found.mode == "drop" and found.reject_column is not None:
         raise ValueError(
@@ -234,6 +238,12 @@ def _column(known: Mapping[str, str], option: str) -> str | None:
     if option in known and not known[option]:
         raise ValueError(f"{option}: expected the name of a column, found nothing")
     return known.get(option)
+
+
+def _flag(known: Mapping[str, str], option: str) -> bool | None:
+    if option not in known:
+        return None
+    return choice(known[option].lower(), ["true", "false"], option) == "true"
 
 
 def _bytes(text: str) -> int:

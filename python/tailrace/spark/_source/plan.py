@@ -106,6 +106,7 @@ def plan(given: Mapping[str, str], wanted: StructType, detected: Detected) -> di
         "names": wanted.names,
         "kinds": kinds,
         "where": options.line_filter.where,
+        "pushes": options.push_filters,
         "pushed": [],
         "range_us": (since_us, until_us),
         "plain": {spec: _plain(spec, options, fields) for spec in {one.spec for one in planned}},
