@@ -212,6 +212,11 @@ def test_panes_of_the_lines_of_a_batch(spark: SparkSession, logs: Files, folder:
     assert sink.found == expected()[0]
 
 
+def test_a_merger_takes_no_stream(spark: SparkSession, logs: Files, folder: Path):
+    with pytest.raises(ValueError, match="found a stream; call this in foreachBatch"):
+        merger(folder)(logs.panes(spark), 0)
+
+
 def test_on_a_stream_the_format_has_to_be_named(spark: SparkSession, logs: Files):
     with pytest.raises(ValueError, match="'auto' needs lines to look at"):
         logs.panes(spark, log_format="auto")

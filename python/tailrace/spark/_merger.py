@@ -186,6 +186,10 @@ class WindowMerger(metaclass=Public):
         columns = pane_columns(
             df, self._options.by, self._options.aggregates, self._options.slide_us
         )
+        if df.isStreaming:
+            raise ValueError(
+                "df: expected the panes of a batch, found a stream; call this in foreachBatch"
+            )
         number = _batch_number(batch_id)
         query = _running_query(df)
         panes = df.select(*columns)

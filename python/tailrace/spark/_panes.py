@@ -189,8 +189,9 @@ def merge_panes(df: DataFrame) -> DataFrame:
     """
     Merge the rows of panes that have one pane and key, exactly, floats included.
 
-    Of several DataFrames of panes, take the union before. On a stream, the rows of each micro-batch
-    are merged on their own, without state.
+    Of several DataFrames of panes, take the union before. Their width has to be the same, since a
+    union has the metadata of the first. On a stream, the rows of each micro-batch are merged on
+    their own, without state.
 
     Args:
         df: Panes, as `pane_counts` makes them.
