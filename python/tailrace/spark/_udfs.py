@@ -172,8 +172,9 @@ def _of_bytes(udf: Any) -> Callable[..., Column]:  # noqa: ANN401 - of a class t
 
     @functools.wraps(udf)
     def on_bytes(line: Column | str) -> Column:
-        column = line if hasattr(line, "cast") else F.col(line)
-        found: Column = udf(column.cast("binary"))
+        column = F.col(line) if isinstance(line, str) else line
+        # What is no column is refused there.
+        found: Column = udf(column.cast("binary") if hasattr(column, "cast") else column)
         return found
 
     return on_bytes
