@@ -544,3 +544,14 @@ def test_a_window_that_joined_keys_or_panes_has_no_pane_table():
     answers(joined)
     with pytest.raises(ValueError, match="max_keys: the keys above the limit"):
         joined.panes_table()
+
+
+def test_the_classic_format_has_times_though_all_its_fields_are_text():
+    lines = some_lines(200, 5)
+    both = [counter(format=name, by=["host"]) for name in ("classic", "combined")]
+    for one in both:
+        one.add(pa.array(lines))
+
+    assert both[0].table().to_dicts() == both[1].table().to_dicts()
+    with pytest.raises(ValueError, match="expected a field of type time, found 'request'"):
+        counter(format="classic", time="request")

@@ -523,6 +523,8 @@ fn kind_in(formats: &[Format], field: &str, what: &str) -> Result<Kind, InputErr
 fn check_time(format: &Format, field: &str) -> Result<(), InputError> {
     match format.kind(field) {
         Some(Kind::Time) => Ok(()),
+        // There every field is text, and the reader still knows the time.
+        Some(Kind::Text) if field == TIME && format.is_classic() => Ok(()),
         None => Err(InputError::Value(format!("time: no field {} in this format", quoted(field)))),
         Some(kind) => Err(InputError::Value(format!(
             "time: expected a field of type time, found {}, which is {}; give it a type in the \

@@ -144,6 +144,11 @@ impl Format {
         &self.0.spec
     }
 
+    /// Returns whether it is the one whose fields are the text that its regular expression captures.
+    pub(crate) fn is_classic(&self) -> bool {
+        matches!(self.0.matcher, Matcher::Classic)
+    }
+
     fn of(spec: &str, matcher: Matcher) -> Self {
         let found = matcher.found();
         Self(Arc::new(Inner { spec: spec.into(), matcher, found }), Given::default())
@@ -293,8 +298,7 @@ impl Format {
 
     /// The accessor of the field with this name, without steps.
     fn plain_accessor(&self, name: &str) -> Option<Accessor> {
-        let is_classic = matches!(self.0.matcher, Matcher::Classic);
-        let of = |name: &str| Accessor::new(name, &self.0.found, is_classic);
+        let of = |name: &str| Accessor::new(name, &self.0.found, self.is_classic());
         let standard = || of(&aliases::standard_name(name)?);
         let mut accessor = match of(name) {
             Some(own) if self.has_own_fields() => own.or(standard()),
