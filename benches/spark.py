@@ -197,6 +197,8 @@ def cpu_s() -> float:
 
 def session(work: Path) -> SparkSession:
     """Return a session with two threads."""
+    # Without it Spark warns of the name of the machine, which would be in records.
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.builder.master("local[2]").appName("tailrace bench")
     for name, value in {
