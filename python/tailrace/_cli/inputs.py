@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tailrace._durations import micros
 from tailrace._errors import TailraceError, in_words, os_reason
+from tailrace._format_options import naming, spec_with_columns
 from tailrace._names import AUTO, check_format, split_address
 from tailrace._query import from_files, from_flume, merge
 from tailrace._sources.globs import is_pattern, matching
@@ -19,7 +19,7 @@ from tailrace._terminal.escape import for_people
 from tailrace._terminal.streams import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import tzinfo
 
     from tailrace._cli.parser import Parser
@@ -27,15 +27,12 @@ if TYPE_CHECKING:
     from tailrace._query import Query
 
 __all__ = ["FIELDS", "FLUME", "add_arguments", "add_zone", "check_addresses", "given_or_stdin"]
-__all__ += ["is_flume", "is_typed", "jobs", "log_format", "matching_files", "naming", "positive"]
+__all__ += ["is_flume", "is_typed", "jobs", "log_format", "matching_files", "positive"]
 __all__ += ["query", "readable", "sources", "zone"]
 
 FLUME = "flume://"
 
 _MAX_JOBS = 1_024
-
-# Formats that take the names of their columns.
-_DELIMITED = ("csv", "tsv", "w3c", "iis")
 
 FIELDS = """\
 'tailrace formats' lists the formats, 'tailrace formats NAME' shows the fields of a format, and
@@ -275,24 +272,9 @@ def log_format(given: argparse.Namespace) -> str:
     if not given.columns:
         with naming("--log-format"):
             return check_format(name, auto=True)
-    if name not in {AUTO, *_DELIMITED}:
-        raise ValueError(
-            f"--columns: expected --log-format {', '.join(_DELIMITED[:-1])} or {_DELIMITED[-1]}, "
-            f"found {name}, whose columns are known"
-        )
+    spec = spec_with_columns(name, given.columns, ("--log-format", "--columns"))
     with naming("--columns"):
-        return check_format(f"{'csv' if name == AUTO else name}:{given.columns}")
-
-
-@contextmanager
-def naming(option: str) -> Iterator[None]:
-    """Put the name of an option before the message of an error, unless it names another one."""
-    try:
-        yield
-    except ValueError as error:
-        if str(error).startswith(("where:", "since:", "until:", "since, until:", "geoip:")):
-            raise
-        raise ValueError(f"{option}: {error}") from error
+        return check_format(spec)
 
 
 def jobs(given: argparse.Namespace) -> int | None:

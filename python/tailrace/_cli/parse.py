@@ -15,6 +15,7 @@ from tailrace._cli.show import field_names
 from tailrace._cli.signals import Signals
 from tailrace._detection import FALLBACK
 from tailrace._errors import TailraceError, os_reason
+from tailrace._format_options import naming
 from tailrace._names import check_fields, choice
 from tailrace._outputs import arrow
 from tailrace._outputs.blocks import FORMATS
@@ -108,7 +109,7 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     if given.format in arrow.FORMATS:
         _check_arrow(given.format)
     fields = None if given.fields is None else _names_of(given.fields)
-    with inputs.naming("--fields"):
+    with naming("--fields"):
         check_fields(fields or [], given.log_format)
     query = inputs.query(names, given)._checked(fields or [])
     rejects = None if given.rejects is None else _rejects(given.rejects, names)
@@ -132,7 +133,7 @@ def _check_arrow(output: str) -> None:
 
 
 def _names_of(fields: str) -> list[str]:
-    with inputs.naming("--fields"):
+    with naming("--fields"):
         names = field_names(fields)
     if not any(names):
         raise ValueError(

@@ -14,6 +14,7 @@ from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
 from tailrace._cli.show import FUNCTIONS, columns, key_fields, note, ranking
 from tailrace._cli.signals import Signals
+from tailrace._format_options import naming
 from tailrace._names import choice, is_interval
 from tailrace._outputs.blocks import FORMATS, Blocks
 from tailrace._samples import Samples
@@ -232,7 +233,7 @@ def _is_live(names: Sequence[str], given: argparse.Namespace) -> bool:
 
 def _aggregated(query: Query, given: argparse.Namespace) -> Query:
     """Return the query with its key and its columns, which are added to *given*."""
-    with inputs.naming("--by"):
+    with naming("--by"):
         given.keys = key_fields(given.by)
         if given.format == "csv" and (taken := {"start", "end"}.intersection(given.keys)):
             raise ValueError(
@@ -240,7 +241,7 @@ def _aggregated(query: Query, given: argparse.Namespace) -> Query:
             )
         # No field is called like this column, so only the key can be wrong.
         query._aggregated(given.keys, {"": count()})
-    with inputs.naming("--show"):
+    with naming("--show"):
         given.shown = columns(given.show, given.keys)
         return query._aggregated(given.keys, given.shown)
 

@@ -19,6 +19,7 @@ from pyspark.sql.types import (
 
 from tailrace import _core
 from tailrace._filters import ALL
+from tailrace._format_options import spec_with_columns
 from tailrace._lookups import arguments_for, check_lookups, countries
 from tailrace._names import AUTO, check_fields, check_format, list_of_names
 from tailrace._zones import zone_of, zone_table
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from tailrace._filters import LineFilter
 
 __all__ = ["TYPES", "Described", "check_spec", "check_text", "describe", "new_columns", "schema"]
-
-# Formats that take the names of their columns.
-_DELIMITED = ("csv", "tsv", "w3c", "iis")
 
 TYPES: dict[str, DataType] = {
     "text": StringType(),
@@ -138,13 +136,8 @@ def check_spec(
             f"{log_format!r:.80}"
         )
     if columns is not None:
-        if log_format not in {AUTO, *_DELIMITED}:
-            raise ValueError(
-                f"columns: expected log_format {', '.join(_DELIMITED[:-1])} or {_DELIMITED[-1]}, "
-                f"found {log_format!r:.80}, whose columns are known"
-            )
         names = columns if isinstance(columns, str) else ",".join(list_of_names(columns, "columns"))
-        return _checked(f"{'csv' if log_format == AUTO else log_format}:{names}", "columns")
+        return _checked(spec_with_columns(log_format, names), "columns")
     if log_format == AUTO and not auto:
         raise ValueError(
             "log_format: 'auto' needs lines to look at, which are there only in `parse` of a batch "

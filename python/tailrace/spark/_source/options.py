@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from tailrace._filters import ALL, LineFilter
+from tailrace._format_options import naming, spec_with_columns
 from tailrace._names import AUTO, check_format, choice, suggestion
 from tailrace._runtime.clock import Clock
 from tailrace._zones import zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import tzinfo
 
-__all__ = ["Options", "check", "naming", "options_of"]
+__all__ = ["Options", "check", "options_of"]
 
 Mode = Literal["permissive", "drop", "fail"]
 
@@ -43,8 +43,6 @@ _INSTEAD = {
 
 # Spark hands these to the source of CREATE TABLE, and no options to its readers.
 _OF_TABLES = {"provider", "owner"}
-
-_DELIMITED = ("csv", "tsv", "w3c", "iis")
 
 _MODES = ["permissive", "drop", "fail"]
 
@@ -191,24 +189,9 @@ def _log_format(known: Mapping[str, str]) -> str:
     if not known.get("columns"):
         with naming("log_format"):
             return check_format(name, auto=True)
-    if name not in {AUTO, *_DELIMITED}:
-        raise ValueError(
-            f"columns: expected log_format {', '.join(_DELIMITED[:-1])} or {_DELIMITED[-1]}, found "
-            f"{name}, whose columns are known"
-        )
+    spec = spec_with_columns(name, known["columns"])
     with naming("columns"):
-        return check_format(f"{'csv' if name == AUTO else name}:{known['columns']}")
-
-
-@contextmanager
-def naming(option: str) -> Iterator[None]:
-    """Put the name of an option before the message of an error, unless it names another one."""
-    try:
-        yield
-    except ValueError as error:
-        if str(error).startswith(("where:", "since:", "until:", "since, until:", "geoip:")):
-            raise
-        raise ValueError(f"{option}: {error}") from None
+        return check_format(spec)
 
 
 def _fields(text: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from tailrace import _core
 from tailrace._detection import FALLBACK, Detector
 from tailrace._errors import in_words
 from tailrace._first_lines import FirstLines
+from tailrace._format_options import naming
 from tailrace._lookups import arguments_for, check_lookups, countries
 from tailrace._names import AUTO
 from tailrace._requested import Requested
@@ -22,7 +23,7 @@ from tailrace._terminal.escape import for_people
 from tailrace.spark._described import TYPES
 from tailrace.spark._parse import as_argument, report
 from tailrace.spark._source.files import Part, blocks, found_files, parts_of, survey
-from tailrace.spark._source.options import Options, naming, options_of
+from tailrace.spark._source.options import Options, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
