@@ -37,7 +37,7 @@ def spec_with_columns(
         log_format, of_columns = options
         raise ValueError(
             f"{of_columns}: expected {log_format} {', '.join(_DELIMITED[:-1])} or "
-            f"{_DELIMITED[-1]}, found {name}, whose columns are known"
+            f"{_DELIMITED[-1]}, found {name!r:.80}, whose columns are known"
         )
     return f"{'csv' if name == AUTO else name}:{columns}"
 
