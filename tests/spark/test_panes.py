@@ -39,7 +39,8 @@ COUNT: Any = ("count", "count", [], 0.0, 0.0)
 def log(spark: SparkSession) -> DataFrame:
     """The lines in three partitions, of which one is empty, with a null among them."""
     rows = [(line,) for line in [*LINES, None]]
-    parts = spark.sparkContext.parallelize(rows, 2).toDF("value string")
+    # Not `toDF` of the RDD, whose session is that of the last foreachBatch.
+    parts = spark.createDataFrame(spark.sparkContext.parallelize(rows, 2), "value string")
     return parts.union(parts.where("false")).cache()
 
 

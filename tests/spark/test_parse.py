@@ -151,11 +151,13 @@ def rows(df: DataFrame, *without: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def settings(spark: SparkSession) -> Iterator[dict[str, str]]:
-    """Settings of the session, which are unset after the test."""
+    """Settings of the session, which are as before after the test."""
     names: dict[str, str] = {}
+    zone = spark.conf.get("spark.sql.session.timeZone")
     yield names
     for name in names:
         spark.conf.unset(name)
+    spark.conf.set("spark.sql.session.timeZone", zone)
 
 
 @pytest.fixture(scope="module")
