@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 
     from tailrace._filters import LineFilter
 
-__all__ = ["TYPES", "Described", "check_spec", "check_text", "describe", "new_columns", "schema"]
+__all__ = [
+    "TYPES",
+    "Described",
+    "check_spec",
+    "check_text",
+    "describe",
+    "new_columns",
+    "plain_of",
+    "schema",
+]
 
 TYPES: dict[str, DataType] = {
     "text": StringType(),
@@ -194,20 +203,42 @@ def describe(
     line_filter.check(spec, names)
     condition = line_filter.compiled(0)
     read = [*names, *([] if condition is None else (name for name, _ in condition.fields))]
+    plain = plain_of(spec, names, read, zone, geoip, where)
+    return Described(spec, names, [TYPES[kind] for kind in kinds], plain)
+
+
+def plain_of(  # noqa: PLR0917 - each of another type
+    spec: str,
+    fields: list[str],
+    read: Sequence[str],
+    zone: tzinfo,
+    geoip: str | os.PathLike[str] | None,
+    where: str | None = None,
+) -> dict[str, Any]:
+    """
+    Return what is read of lines for `_rows.compiled`, with the data that fields are looked up in.
+
+    Args:
+        spec: The format.
+        fields: The fields that are columns.
+        read: These and the fields of conditions.
+        zone: The zone of times that have none.
+        geoip: The file with countries.
+        where: The condition.
+
+    Raises:
+        ImportError: A field needs the packages of `tailrace[agents]`.
+        OSError: *geoip* cannot be read.
+        ValueError: A field needs *geoip*, that is damaged, or the zone cannot be sent to executors.
+    """
     database = None if geoip is None else countries(geoip)
     check_lookups(read, spec, database)
-    plain = {
-        "spec": spec,
-        "tz": zone,
-        "lookups": arguments_for(read, spec, database),
-        "fields": names,
-        "where": where,
-    }
+    lookups = arguments_for(read, spec, database)
+    plain = {"spec": spec, "tz": zone, "lookups": lookups, "fields": fields, "where": where}
     try:
-        plain["key"] = hashlib.sha256(pickle.dumps(plain)).hexdigest()
+        return {**plain, "key": hashlib.sha256(pickle.dumps(plain)).hexdigest()}
     except pickle.PicklingError:
         raise ValueError(
             f"tz: expected a time zone with a name, found {zone!r:.80}, which cannot be sent to "
             "executors"
         ) from None
-    return Described(spec, names, [TYPES[kind] for kind in kinds], plain)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
 from datetime import UTC
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyspark.sql.types import BooleanType, DataType, StringType, StructField, StructType
@@ -14,13 +12,12 @@ from tailrace._detection import FALLBACK, Detector
 from tailrace._errors import in_words
 from tailrace._first_lines import FirstLines
 from tailrace._format_options import naming
-from tailrace._lookups import arguments_for, check_lookups, countries
 from tailrace._names import AUTO
 from tailrace._requested import Requested
 from tailrace._runtime.clock import Clock
 from tailrace._sources import Chunk
 from tailrace._terminal.escape import for_people
-from tailrace.spark._described import TYPES
+from tailrace.spark._described import TYPES, new_columns, plain_of
 from tailrace.spark._parse import as_argument, report
 from tailrace.spark._source.files import Part, blocks, found_files, parts_of, survey
 from tailrace.spark._source.options import Options, options_of
@@ -67,13 +64,11 @@ def schema(given: Mapping[str, str]) -> tuple[StructType, Detected]:
 
 def _with_own(found: StructType, options: Options) -> StructType:
     """Return a schema with the columns that do not come from lines."""
-    own = {options.reject_column: StringType(), options.bad_utf8_column: BooleanType()}
-    for name, kind in own.items():
-        if name is not None:
-            if name in found.names:
-                raise ValueError(f"{name!r}: expected a name that no field has; choose another")
-            found = StructType([*found.fields, StructField(name, kind)])
-    return found
+    columns = new_columns(found, options.reject_column, options.bad_utf8_column)
+    for name in columns.names[len(found) :]:
+        if columns.names.count(name) > 1:
+            raise ValueError(f"{name!r}: expected a name that no field has; choose another")
+    return columns
 
 
 def plan(given: Mapping[str, str], wanted: StructType, detected: Detected) -> dict[str, Any]:
@@ -147,17 +142,10 @@ def _plain(spec: str, options: Options, fields: Sequence[str]) -> dict[str, Any]
         ValueError: The file with countries is missing or damaged.
     """
     names = Requested(tuple(fields), options.line_filter).names
-    database = None
-    if options.geoip is not None:
-        try:
-            database = countries(options.geoip)
-        except OSError as error:
-            raise ValueError(f"geoip: {in_words(error)}") from None
-    check_lookups(names, spec, database)
-    lookups = arguments_for(names, spec, database)
-    zone = options.zone or UTC
-    plain = {"spec": spec, "tz": zone, "lookups": lookups, "fields": list(fields), "where": None}
-    return {**plain, "key": sha256(pickle.dumps(plain)).hexdigest()}
+    try:
+        return plain_of(spec, list(fields), names, options.zone or UTC, options.geoip)
+    except OSError as error:
+        raise ValueError(f"geoip: {in_words(error)}") from None
 
 
 def _planned(
