@@ -6,10 +6,8 @@ The oracles are `tr.Format.parse`, one line at a time, and on clean lines Spark'
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
-import random
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -19,7 +17,7 @@ import mmdb
 import pyarrow as pa
 import pyspark
 import pytest
-from places import LOG
+from damaged import damaged, logged
 from pyspark import TaskContext
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation
 from pyspark.sql.types import StructType, TimestampType
@@ -52,42 +50,24 @@ def line(**parts: object) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def logged(count: int) -> list[bytes]:
-    """Return lines of a real log."""
-    with gzip.open(LOG) as file:
-        return [next(file).rstrip(b"\n") for _ in range(count)]
-
-
-def hostile(count: int) -> list[bytes]:
-    """Return lines with bytes that were changed, removed or put in at random."""
-    rng = random.Random(17)  # noqa: S311 - the same lines each time
-    pieces = [
-        b'"',
-        b"\\",
-        b" ",
-        b"[",
-        b"]",
-        b"\xff",
-        b"\xc3\xa9",
-        b"\x00",
-        b"-",
-        b"\t",
-        b"\r",
-        b"9" * 20,
-    ]
-    found = []
-    for one in logged(count):
-        changed = bytearray(one)
-        for _ in range(rng.randrange(4)):
-            at = rng.randrange(len(changed))
-            changed[at : at + rng.randrange(3)] = rng.choice(pieces)
-        found.append(bytes(changed))
-    return found
-
+_PIECES = [
+    b'"',
+    b"\\",
+    b" ",
+    b"[",
+    b"]",
+    b"\xff",
+    b"\xc3\xa9",
+    b"\x00",
+    b"-",
+    b"\t",
+    b"\r",
+    b"9" * 20,
+]
 
 CORPUS: list[Line] = [
     *logged(150),
-    *hostile(300),
+    *damaged(300, _PIECES, 17),
     None,
     b"",
     b"-",
@@ -735,7 +715,7 @@ def test_auto_that_chooses_nothing(spark: SparkSession, lines: list[Line], messa
 
 
 def test_a_stream_gives_what_a_batch_gives_over_a_restart(spark: SparkSession, folder: Path):
-    lines = [one for one in logged(60) + hostile(60) if b"\r" not in one]
+    lines = [one for one in logged(60) + damaged(60, _PIECES, 17) if b"\r" not in one]
     (folder / "in").mkdir()
     source = spark.readStream.text(str(folder / "in"))
     parsed = ts.parse(source, fields=["url", "status"], reject_column="why", where="status != 404")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import random
 from typing import TYPE_CHECKING
 
 import pyspark
 import pytest
 from classic_program import decoded, parsed_by_program, shown
-from places import LOG
+from damaged import damaged
 from pyspark.errors import PySparkTypeError
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation
 from pyspark.sql.types import StructType
@@ -27,21 +25,7 @@ HAS_ARROW_UDF = hasattr(F, "arrow_udf")
 HAS_TABLE_FUNCTION = hasattr(F, "arrow_udtf")
 
 
-def changed(count: int) -> list[bytes]:
-    """Return lines of a real log, most of them with changes at random."""
-    rng = random.Random(4)  # noqa: S311 - the same lines each time
-    pieces = [b'"', b"\\", b" ", b"[", b"]", b"\xff", b"\xc2\x85", b"\x1c", b"\x00", b"\t", b"\r"]
-    with gzip.open(LOG) as file:
-        lines = [next(file).rstrip(b"\n") for _ in range(count)]
-    found = []
-    for one in lines:
-        line = bytearray(one)
-        for _ in range(rng.randrange(4)):
-            at = rng.randrange(len(line))
-            line[at : at + rng.randrange(3)] = rng.choice(pieces)
-        found.append(bytes(line))
-    return found
-
+_PIECES = [b'"', b"\\", b" ", b"[", b"]", b"\xff", b"\xc2\x85", b"\x1c", b"\x00", b"\t", b"\r"]
 
 HOSTILE = [
     b"",
@@ -57,7 +41,7 @@ HOSTILE = [
     b"x " * 60 + b'"' * 60,
     b'h i u [t] "GET /' + b"u" * 60_000 + b'" 200 5 "r" "a"',
 ]
-LINES = [*HOSTILE, *changed(300), None]
+LINES = [*HOSTILE, *damaged(300, _PIECES, 4), None]
 
 
 @pytest.fixture(scope="module")
