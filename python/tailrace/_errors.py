@@ -18,8 +18,13 @@ class ProtocolError(TailraceError):
     """
     A peer violated the Flume protocol; only its connection is closed.
 
-    The message says what was expected and what was found.
+    The message says what was expected and what was found; `kind` is the same for all messages that
+    differ only in what was found.
     """
+
+    def __init__(self, message: str, kind: str | None = None) -> None:
+        super().__init__(message)
+        self.kind = message if kind is None else kind
 
 
 class SourceError(TailraceError, ValueError):

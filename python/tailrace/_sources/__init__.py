@@ -37,7 +37,7 @@ class FilePosition(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Bytes of whole messages, for one call into the core; an empty chunk ends its source."""
+    """Bytes of whole messages, for one call into the core; an empty chunk ends its source or sender."""
 
     data: bytes
     span: tuple[int, int]
@@ -51,11 +51,13 @@ class Chunk(NamedTuple):
     """Returns whether the sender still waits; a sender that disconnected sends it again."""
     position: FilePosition | tuple[int, int] | None = None
     """Where it ends in a file, or an agent's connection and batch number (`AgentPosition`)."""
+    sender: bytes | None = None
+    """The address of the peer that sent it; None if the source is its only sender."""
 
 
-def end_of(source: int) -> Chunk:
-    """Return the chunk that marks the end of a source."""
-    return Chunk(b"", (0, 0), source=source)
+def end_of(source: int, sender: bytes | None = None) -> Chunk:
+    """Return the chunk that marks the end of a source, or of one of its senders."""
+    return Chunk(b"", (0, 0), source=source, sender=sender)
 
 
 class Source(Protocol):
