@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import random
+import re
 import ssl
 import struct
 import tracemalloc
@@ -36,6 +37,7 @@ from tailrace._flume import (
 from tailrace._flume.envelope import MAX_ENVELOPE_BYTES
 from tailrace._flume.frames import MAX_FRAME_BUFFERS
 from tailrace._flume.handshake import MAX_LEARNED_PROTOCOLS, OWN_HASH, OWN_PROTOCOL
+from tailrace._flume.strangers import name_client
 
 # No deadline: a loaded machine must not fail a test.
 many = examples(60)
@@ -332,7 +334,7 @@ def test_an_end_inside_a_frame_reports_how_many_bytes_are_missing(
 ) -> None:
     decoder = FrameDecoder()
     decoder.feed(frame(1, b"ab", b"cde")[:received])
-    message = f"^connection closed inside a frame, after {received} of at least {least} bytes$"
+    message = f"^expected a whole frame, found only its first {received} of at least {least} bytes"
     with pytest.raises(ProtocolError, match=message):
         decoder.close()
 
@@ -372,32 +374,58 @@ KAFKA_API_VERSIONS_3 = (
     + b"\x00\x07rdkafka\x00"
     + b"\x0blibrdkafka\x062.3.0\x00"
 )
+THRIFT_BINARY = bytes.fromhex("80010001 00000006") + b"append" + bytes(8)
+THRIFT_COMPACT = b"\x82\x21\x01\x06append" + bytes(8)
 KAFKA_METADATA_1 = bytes.fromhex("00000015 0003 0001 00000000") + b"\x00\x07rdkafka\xff\xff\xff\xff"
 
 
-@pytest.mark.parametrize(
-    ("stream", "named"),
-    [
-        (b"GET / HTTP/1.1\r\nHost: localhost:9092\r\n\r\n", "HTTP"),
-        (b"POST /avro HTTP/1.1\r\nContent-Type: avro/binary\r\n\r\n", "HTTP"),
-        (b"HEAD / HTTP/1.0\r\n\r\n", "HTTP"),
-        (b"PUT /x HTTP/1.1\r\n\r\n", "HTTP"),
-        (b"OPTIONS * HTTP/1.1\r\n\r\n", "HTTP"),
-        (b"CONNECT a:443 HTTP/1.1\r\n\r\n", "HTTP"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP"),
-        (tls_client_hello(), "TLS, which is not supported; set `ssl = false`"),
-        (bytes.fromhex("1603010200 010001fc 0303") + bytes(8), "TLS"),
-        # A record of exactly 256 bytes: its first eight bytes pass as a frame of 65536 buffers.
-        (bytes.fromhex("1603010100 010000fc 0303") + bytes(8), "TLS"),
-        (compressed(1), "set `compression-type = none`"),
-        (compressed(6), "set `compression-type = none`"),
-        (compressed(9), "set `compression-type = none`"),
-        (KAFKA_API_VERSIONS_3, r"Kafka client \(API key 18, version 3\)"),
-        (KAFKA_METADATA_1, r"Kafka client \(API key 3, version 1\)"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", "expected 1 to 65536 buffers, found 841887789"),
-        (b"\x1b]0;owned\x07\r\n\r\n", "buffers, found 1870098021"),
-    ],
-)
+STRANGERS = [
+    (b"GET / HTTP/1.1\r\nHost: localhost:9092\r\n\r\n", "HTTP"),
+    (b"POST /avro HTTP/1.1\r\nContent-Type: avro/binary\r\n\r\n", "HTTP"),
+    (b"HEAD / HTTP/1.0\r\n\r\n", "HTTP"),
+    (b"PUT /x HTTP/1.1\r\n\r\n", "HTTP"),
+    (b"OPTIONS * HTTP/1.1\r\n\r\n", "HTTP"),
+    (b"CONNECT a:443 HTTP/1.1\r\n\r\n", "HTTP"),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP"),
+    (tls_client_hello(), "TLS, which is not supported; set `ssl = false`"),
+    (bytes.fromhex("1603010200 010001fc 0303") + bytes(8), "TLS"),
+    # A record of exactly 256 bytes: its first eight bytes pass as a frame of 65536 buffers.
+    (bytes.fromhex("1603010100 010000fc 0303") + bytes(8), "TLS"),
+    (compressed(1), "set `compression-type = none`"),
+    (compressed(6), "set `compression-type = none`"),
+    (compressed(9), "set `compression-type = none`"),
+    (KAFKA_API_VERSIONS_3, r"Kafka client \(API key 18, version 3\)"),
+    (KAFKA_METADATA_1, r"Kafka client \(API key 3, version 1\)"),
+    (b"SSH-2.0-OpenSSH_9.6\r\n", "an SSH client"),
+    (b"DELETE /x HTTP/1.1\r\n\r\n", "HTTP"),
+    (bytes.fromhex("802e0103010015000000100001"), "TLS"),
+    (THRIFT_BINARY, "a Thrift client; set `type = avro` in the agent's sink"),
+    (THRIFT_COMPACT, "a Thrift client"),
+    (struct.pack(">i", len(THRIFT_BINARY)) + THRIFT_BINARY, "a Thrift client"),
+    (struct.pack(">i", len(THRIFT_COMPACT)) + THRIFT_COMPACT, "a Thrift client"),
+    (bytes.fromhex("0000002e 0fff0000 00000001 0001"), "a Thrift client"),
+    (b"PROXY TCP4 10.0.0.1 10.0.0.2 4000 9092\r\n" + FIRST_REQUEST, "turn `send-proxy` off"),
+    (b"PROXY UNKNOWN\r\n" + FIRST_REQUEST, "turn `send-proxy` off in the load balancer"),
+    (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12), "the PROXY protocol"),
+    (b"<34>1 2026-11-30T00:00:00Z host app - - - text\n", "a syslog sender; send lines with"),
+    (b"97 <34>1 2026-11-30T00:00:00Z host app - - - text", "a syslog sender"),
+    (b"*1\r\n$4\r\nPING\r\n", "a Redis client"),
+    (b"PING\r\nPING\r\n", "a Redis client"),
+    (bytes.fromhex("00000008 04d2162f"), "a PostgreSQL client"),
+    (b"\x10\x12\x00\x04MQTT\x04\x02", "an MQTT client"),
+    (b"\xac\xed\x00\x05sr\x00\x21", "the Log4jAppender of Flume"),
+    (b"2W\x00\x00\x00\x012J\x00\x00\x00\x01", "a Beats or Logstash client"),
+    (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "a compressed file; send it with"),
+    (b"127.0.0.1 - - [30/Nov/2026:00:00:00 +0000]", "plain text; send lines with `tailrace send"),
+    (b'{"time":"2026-11-30T00:00:00Z"}\n', "or pipe them to `tailrace top -`"),
+    ("ÄÖÜ ß\n".encode(), "plain text"),
+    (b"EHLO localhost\r\n", "an SMTP client"),
+    (b"\x1b]0;owned\x07\r\n\r\n", "buffers, found 1870098021"),
+]
+STREAMS = [stream for stream, _ in STRANGERS]
+
+
+@pytest.mark.parametrize(("stream", "named"), STRANGERS)
 def test_a_wrong_peer_is_identified_by_its_first_bytes(stream: bytes, named: str) -> None:
     for pieces in ([stream], [bytes([byte]) for byte in stream]):
         session = ServerSession(Protocols())
@@ -405,6 +433,57 @@ def test_a_wrong_peer_is_identified_by_its_first_bytes(stream: bytes, named: str
             receive_all(session, pieces)
         assert str(caught.value).isascii()
         assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("stream", "named"),
+    [
+        (b"GET / H", "HTTP"),
+        (b"hi\n", "plain text"),
+        (b"AMQP\x00\x00\x09\x01", "an AMQP client"),
+        (b"\r\n\r\n\0", "the PROXY protocol"),
+        (bytes.fromhex("1603010100 010000"), "TLS"),
+        (bytes.fromhex("1603"), "TLS"),
+        (THRIFT_BINARY[:11], "a Thrift client"),
+        (bytes.fromhex("789c0001000000020000"), "zlib compression"),
+    ],
+)
+def test_a_stranger_that_ends_or_waits_inside_its_first_frame_is_identified(
+    stream: bytes, named: str
+) -> None:
+    session = ServerSession(Protocols())
+    session.receive(stream[:7])
+    assert named in str(session.stranger())
+    session.receive(stream[7:])
+    with pytest.raises(ProtocolError, match=named) as caught:
+        session.close()
+    assert caught.value.kind.startswith("no Flume client (")
+
+
+def test_a_stranger_whose_first_bytes_are_a_whole_frame_is_identified() -> None:
+    with pytest.raises(ProtocolError, match="a Thrift client"):
+        ServerSession(Protocols()).receive(
+            bytes.fromhex("80010001 00000001") + struct.pack(">i", 4) + b"ping"
+        )
+
+
+@many
+@given(st.binary(min_size=1, max_size=40) | st.sampled_from(STREAMS), st.integers(1, 40))
+def test_what_an_operator_reads_of_any_first_bytes_is_plain(stream: bytes, length: int) -> None:
+    session = ServerSession(Protocols())
+    problems: list[ProtocolError] = []
+    try:
+        session.receive(stream[:length])
+        problems += filter(None, [session.stranger()])
+        session.close()
+    except ProtocolError as error:
+        problems.append(error)
+    for problem in problems:
+        assert re.search(r"expected .*, found ", str(problem))
+        assert not re.search(r"index|range|codec|None|Error|struct|fastavro", str(problem))
+        # Problems that differ only in what was found count together.
+        assert not re.search(r"\d", problem.kind.replace("byte 0", ""))
+        assert len(problem.kind) <= 60
 
 
 @many
@@ -417,7 +496,12 @@ def test_a_flume_client_is_never_mistaken_for_another_protocol(
     serial: int, buffers: int, length: int
 ) -> None:
     decoder = FrameDecoder()
-    assert decoder.feed(struct.pack(">iii", serial, buffers, length)) in ([], [Frame(serial, b"")])
+    head = struct.pack(">iii", serial, buffers, length)
+    assert decoder.feed(head) in ([], [Frame(serial, b"")])
+    if 0 <= serial <= 2**24:
+        # An agent that ends or waits anywhere in its first frame.
+        stream = head + FIRST_REQUEST[12:]
+        assert [name_client(stream[:end]) for end in range(1, 17)] == [None] * 16
 
 
 def test_a_peer_is_identified_only_by_the_first_bytes_of_a_connection() -> None:
@@ -709,7 +793,7 @@ def test_a_serial_can_be_reused_only_after_its_answer() -> None:
 def test_batches_received_together_with_an_error_are_not_left_open() -> None:
     session = connected()
     (before,) = session.receive(frame(1, call("append", b"\x00\x00")))
-    with pytest.raises(ProtocolError, match="cannot decode"):
+    with pytest.raises(ProtocolError, match="expected Avro data, found"):
         session.receive(APPEND_REQUEST + frame(3, b"\xff"))
     assert session.open_batches == 1
     session.answer(before, Status.OK)
@@ -729,7 +813,7 @@ def test_a_session_reports_an_end_inside_a_frame() -> None:
     session.receive(FIRST_REQUEST + APPEND_REQUEST[:9])
     assert session.pending_bytes == 9
     assert session.open_batches == 1
-    with pytest.raises(ProtocolError, match="inside a frame, after 9 of at least 16 bytes"):
+    with pytest.raises(ProtocolError, match="found only its first 9 of at least 16 bytes"):
         session.close()
 
 
@@ -838,7 +922,7 @@ def test_damaged_streams_are_accepted_or_refused(stream: bytes, data: st.DataObj
 def test_every_truncated_first_message_is_refused() -> None:
     message = handshake(OTHER_HASH, OWN_HASH, OWN_PROTOCOL) + call("append", b"")
     for length in range(len(message)):
-        with pytest.raises(ProtocolError, match="cannot decode"):
+        with pytest.raises(ProtocolError, match="expected Avro data, found"):
             ServerSession(Protocols()).receive(frame(1, message[:length]))
 
 
@@ -863,7 +947,7 @@ def test_huge_declared_counts_and_lengths_cost_no_more_than_the_message(
 @pytest.mark.parametrize("where", [b"", b"\x02", b"\x02\x02k", b"\x00"])
 @pytest.mark.parametrize("count", [2**62, 2**63 - 1, 2**31, 5])
 def test_a_count_or_length_past_the_end_is_refused(where: bytes, count: int) -> None:
-    with pytest.raises(ProtocolError, match="cannot decode"):
+    with pytest.raises(ProtocolError, match="expected Avro data, found"):
         connected().receive(frame(1, where + long(count) + b"\x00" * 4))
 
 
@@ -873,6 +957,6 @@ def test_the_size_of_the_part_before_the_events_is_limited() -> None:
 
     (batch,) = connected().receive(frame(1, call("append", b"\x00\x00", pairs(60_000))))
     assert parameters([batch]) == [b"\x00\x00"]
-    message = f"it does not end within the first {MAX_ENVELOPE_BYTES} bytes"
+    message = f"found no end within the first {MAX_ENVELOPE_BYTES} bytes"
     with pytest.raises(ProtocolError, match=message):
         connected().receive(frame(1, call("append", b"\x00\x00", pairs(MAX_ENVELOPE_BYTES))))

@@ -427,7 +427,7 @@ FAULTS: dict[str, tuple[bytes | None, str, str]] = {
     "close": (None, "the receiver closed the connection before it answered batch 3", ""),
     "close in mid-answer": (
         CUT + frame(3, OK)[:-1],
-        "connection closed inside a frame, after 14 of at least 15 bytes",
+        "expected a whole frame, found only its first 14 of at least 15 bytes",
         "",
     ),
     "nonsense": (

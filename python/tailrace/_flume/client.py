@@ -19,6 +19,7 @@ from tailrace._flume.handshake import (
     check_protocol,
 )
 from tailrace._flume.session import Status
+from tailrace._flume.strangers import name_server
 
 __all__ = ["MAX_PARAMETER_BYTES", "Answer", "ClientSession"]
 
@@ -29,9 +30,6 @@ MAX_PARAMETER_BYTES: Final = MAX_FRAME_BYTES - envelope.MAX_ENVELOPE_BYTES
 
 # Only the hash: every Flume receiver knows it, and needs no protocol text.
 _HANDSHAKE: Final = envelope.encode_handshake_request(FLUME_HASH, None, FLUME_HASH)
-
-# The number of first bytes kept, to identify a peer that is no Flume receiver.
-_FIRST_BYTES: Final = 8
 
 # Serials are integers of 32 bits; like Java's they run over into the negative.
 _SERIALS: Final = 2**32
@@ -56,7 +54,7 @@ class ClientSession:
     """
 
     def __init__(self) -> None:
-        self._decoder = FrameDecoder()
+        self._decoder = FrameDecoder(name_server)
         self._connected = False
         self._protocol_sent = False
         # The parameter of the first call, while it may have to be sent again.
@@ -67,7 +65,6 @@ class ClientSession:
         self._open: dict[int, int] = {}
         # Pieces, so that a large parameter is copied once.
         self._out: list[bytes] = []
-        self._first_bytes = b""
 
     @property
     def open_calls(self) -> int:
@@ -104,13 +101,7 @@ class ClientSession:
         Raises:
             ProtocolError: The peer is not a Flume receiver, or violates the protocol.
         """
-        if len(self._first_bytes) < _FIRST_BYTES:
-            self._first_bytes += data[: _FIRST_BYTES - len(self._first_bytes)]
-        try:
-            frames = self._decoder.feed(data)
-        except ProtocolError as error:
-            raise ProtocolError(_name_peer(self._first_bytes) or str(error)) from error
-        answers = [self._receive_frame(frame) for frame in frames]
+        answers = [self._receive_frame(frame) for frame in self._decoder.feed(data)]
         return [answer for answer in answers if answer is not None]
 
     def to_send(self) -> bytes:
@@ -126,10 +117,7 @@ class ClientSession:
         Raises:
             ProtocolError: The connection ended inside a frame.
         """
-        try:
-            self._decoder.close()
-        except ProtocolError as error:
-            raise ProtocolError(_name_peer(self._first_bytes) or str(error)) from error
+        self._decoder.close()
 
     def _send(self, call: int, *buffers: bytes) -> None:
         self._serial = (self._serial + 1 + _SERIALS // 2) % _SERIALS - _SERIALS // 2
@@ -171,20 +159,3 @@ class ClientSession:
             OWN_HASH, OWN_PROTOCOL, server_hash or FLUME_HASH
         )
         self._send(call, handshake + _CALL, self._first)
-
-
-def _name_peer(first_bytes: bytes) -> str | None:
-    """Identify a peer by its first bytes, after they failed to parse as a frame."""
-    shown = f"expected a Flume receiver, found an answer that begins with {first_bytes!r}"
-    if first_bytes.startswith(b"HTTP"):
-        return f"{shown}: an HTTP server"
-    if first_bytes.startswith(b"\x15\x03"):
-        return f"{shown}: TLS, which is not supported; set `ssl = false` in the agent's source"
-    if first_bytes.startswith(b"\x78"):
-        return (
-            f"{shown}: zlib compression, which is not supported;"
-            " set `compression-type = none` in the agent's source"
-        )
-    if first_bytes.startswith(b"SSH-"):
-        return f"{shown}: an SSH server"
-    return None

@@ -80,6 +80,9 @@ _HANDSHAKE_RESPONSE = fastavro.parse_schema(
 # No metadata, then the name, as every Java client sends it. Comparing costs a tenth of decoding.
 _COMMON_CALLS = ((b"\x00\x16appendBatch", "appendBatch"), (b"\x00\x0cappend", "append"))
 
+# How many bytes of a message that cannot be decoded are shown.
+_SHOWN_BYTES: Final = 16
+
 # A byte of at least this value is continued in the next byte.
 _CONTINUED = 0x80
 
@@ -219,7 +222,10 @@ def read_reply(message: bytes, start: int) -> Reply:
     if not failed:
         return Reply(number)
     if number != 0:
-        raise ProtocolError(f"expected an error of branch 0, a string, found branch {number}")
+        raise ProtocolError(
+            f"expected an error of branch 0, a string, found branch {number}",
+            "an error of an unknown type",
+        )
     return Reply(-1, str(head.read(_STRING, "the text of an error")))
 
 
@@ -242,9 +248,21 @@ class _Reader:
         # fastavro's errors for garbage, found by experiment: ValueError for text that is not UTF-8;
         # LookupError for a union index out of range and for an incomplete integer; EOFError for
         # lengths and counts that are negative or past the end; OverflowError if fastavro runs
-        # uncompiled. Any other error would be a bug here.
+        # uncompiled. Any other error would be a bug here. Their texts are about fastavro.
         except (EOFError, LookupError, ValueError, OverflowError) as error:
-            reason = str(error) or "the bytes are incomplete"
-            if self._cut and not isinstance(error, ValueError):
-                reason = f"it does not end within the first {MAX_ENVELOPE_BYTES} bytes"
-            raise ProtocolError(f"cannot decode {what} at byte {start}: {reason}") from error
+            raise self._undecoded(what, start, error) from error
+
+    def _undecoded(self, what: str, start: int, error: Exception) -> ProtocolError:
+        rest = self._stream.getvalue()[start:]
+        if isinstance(error, UnicodeDecodeError):
+            found = "text that is not UTF-8"
+        elif self._cut:
+            found = f"no end within the first {MAX_ENVELOPE_BYTES} bytes"
+        elif not rest:
+            found = "the end of the message"
+        else:
+            found = f"{rest[:_SHOWN_BYTES]!r}{'...' if len(rest) > _SHOWN_BYTES else ''}"
+        return ProtocolError(
+            f"{what}, at byte {start}: expected Avro data, found {found}",
+            f"{what} is not Avro data",
+        )

@@ -3,15 +3,15 @@ The frames of Avro RPC over Netty: bytes of a connection in, whole messages out,
 
 A frame is `serial, list size, then for each buffer its length and its bytes`; integers have 32 bits
 and are big-endian. Buffer boundaries have no meaning: Flume splits a message every 8192 bytes.
-Messages are not decoded here. Compression and TLS are not supported, but detected, because
-changing a setting of the agent solves them.
+Messages are not decoded here.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tailrace._errors import ProtocolError
+from tailrace._flume.strangers import FIRST_BYTES, name_client
 
 __all__ = [
     "MAX_FRAME_BUFFERS",
@@ -35,26 +35,6 @@ MAX_FRAME_BUFFERS = 65_536
 _FRAME_HEAD = struct.Struct(">ii")
 _LENGTH = struct.Struct(">i")
 _ONE_BUFFER_HEAD = struct.Struct(">iii")
-
-_HTTP_STARTS = (
-    b"GET ",
-    b"POST",
-    b"HEAD",
-    b"PUT ",
-    b"OPTI",
-    b"CONN",
-    b"DELE",
-    b"PATC",
-    b"TRAC",
-    b"PRI ",  # HTTP/2 without TLS, gRPC for one
-)
-# The method in the low half of a zlib stream's first byte. The first two bytes together are a
-# multiple of 31 (RFC 1950).
-_DEFLATE = 8
-# A request has at least a key, a version and a correlation id after its length.
-_MIN_KAFKA_REQUEST_BYTES = 8
-_MAX_KAFKA_API_KEY = 100
-_MAX_KAFKA_API_VERSION = 20
 
 
 class Frame(NamedTuple):
@@ -90,9 +70,13 @@ class FrameDecoder:
 
     A `ProtocolError` is final: the connection must be closed, and frames completed by that same
     `feed` are not returned. They are not acknowledged, so their sender will send them again.
+
+    Args:
+        name_peer: Identifies a peer with another protocol by its first bytes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name_peer: Callable[[bytes], ProtocolError | None] = name_client) -> None:
+        self._name_peer = name_peer
         # The start of a frame head or of a buffer length, up to 7 bytes.
         self._rest = b""
         self._serial = 0
@@ -104,7 +88,7 @@ class FrameDecoder:
         self._missing = 0
         # The message so far, from earlier calls of `feed`.
         self._begun = bytearray()
-        # The first eight bytes of the connection, and whether a frame was complete since.
+        # The first bytes of the connection, and whether a frame was complete since.
         self._first = b""
         self._proved = False
 
@@ -125,6 +109,8 @@ class FrameDecoder:
         Raises:
             ProtocolError: The bytes are not a frame, or a frame over the limits.
         """
+        if not self._proved and len(self._first) < FIRST_BYTES:
+            self._first += bytes(data[: FIRST_BYTES - len(self._first)])
         if self._rest:
             data = b"".join((self._rest, data))
             self._rest = b""
@@ -160,19 +146,25 @@ class FrameDecoder:
         # A frame lists at least one buffer.
         buffers = self._buffers or 1
         least = _FRAME_HEAD.size + _LENGTH.size * buffers + self._claimed
-        raise ProtocolError(
-            f"connection closed inside a frame, after {pending} of at least {least} bytes"
-        )
+        fact = f"expected a whole frame, found only its first {pending} of at least {least} bytes"
+        raise self._no_frame(fact, "a frame without its end")
+
+    def stranger(self) -> ProtocolError | None:
+        """
+        Return which other protocol the connection begins with, if it does.
+
+        For a peer whose first message cannot be decoded, or does not arrive.
+        """
+        return self._name_peer(self._first)
 
     def _begin_frame(self, view: memoryview, at: int) -> None:
         # Any serial is valid. Java counts up from 1 across connections, and after 2**31 - 1
         # continues with negative numbers.
         self._serial, buffers = _FRAME_HEAD.unpack_from(view, at)
-        if not self._proved:
-            self._first = bytes(view[at : at + _FRAME_HEAD.size])
         if not 0 < buffers <= MAX_FRAME_BUFFERS:
             raise self._no_frame(
-                f"frame: expected 1 to {MAX_FRAME_BUFFERS} buffers, found {buffers}"
+                f"frame: expected 1 to {MAX_FRAME_BUFFERS} buffers, found {buffers}",
+                "a damaged frame",
             )
         self._buffers = self._buffers_left = buffers
 
@@ -192,13 +184,16 @@ class FrameDecoder:
                 break
             (missing,) = _LENGTH.unpack_from(view, at)
             if missing < 0:
-                raise self._no_frame(f"buffer: expected a length of at least 0, found {missing}")
+                raise self._no_frame(
+                    f"buffer: expected a length of at least 0, found {missing}", "a damaged frame"
+                )
             at += _LENGTH.size
             left -= 1
             claimed += missing
             if claimed > MAX_FRAME_BYTES:
                 raise self._no_frame(
-                    f"frame: expected at most {MAX_FRAME_BYTES} bytes, found at least {claimed}"
+                    f"frame: expected at most {MAX_FRAME_BYTES} bytes, found at least {claimed}",
+                    "a frame over the limit",
                 )
         self._buffers_left, self._claimed, self._missing = left, claimed, missing
         return at
@@ -212,40 +207,8 @@ class FrameDecoder:
         self._proved = True
         return frame
 
-    def _no_frame(self, fact: str) -> ProtocolError:
-        peer = None if self._proved else _name_peer(self._first)
-        return ProtocolError(peer or fact)
-
-
-def _name_peer(first: bytes) -> str | None:
-    """
-    Identify a peer by the first eight bytes of its connection.
-
-    Called only after they failed to parse as a frame. So a client whose serial happens to look like
-    another protocol is never refused, and a peer whose first eight bytes happen to be valid (such
-    as a TLS record of exactly 256 bytes) is still identified when a later length fails.
-    """
-    # `repr` leaves only printable ASCII of what the peer sent.
-    shown = f"expected a Flume agent, found a connection that begins with {first!r}"
-    if first.startswith(_HTTP_STARTS):
-        return f"{shown}: an HTTP client"
-    if first.startswith(b"\x16\x03"):
-        return f"{shown}: TLS, which is not supported; set `ssl = false` in the agent's sink"
-    if first[0] & 0x0F == _DEFLATE and int.from_bytes(first[:2], "big") % 31 == 0:
-        return (
-            f"{shown}: zlib compression, which is not supported;"
-            " set `compression-type = none` in the agent's sink"
-        )
-    size, api_key, api_version = struct.unpack(">ihh", first)
-    # Key 0 (Produce) is left out: a broken Flume client could send such a list size as well, and no
-    # Kafka client begins with it.
-    if (
-        size >= _MIN_KAFKA_REQUEST_BYTES
-        and 0 < api_key <= _MAX_KAFKA_API_KEY
-        and 0 <= api_version <= _MAX_KAFKA_API_VERSION
-    ):
-        return (
-            f"{shown}: a Kafka client (API key {api_key}, version {api_version});"
-            " port 9092 is usually a Kafka broker's"
-        )
-    return None
+    def _no_frame(self, fact: str, kind: str) -> ProtocolError:
+        if self._proved:
+            return ProtocolError(fact, kind)
+        begins = f"{fact}; the connection begins with {self._first!r}"
+        return self.stranger() or ProtocolError(begins, f"{kind} at the start of a connection")

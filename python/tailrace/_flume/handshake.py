@@ -111,12 +111,14 @@ def check_protocol(text: str, whose: str) -> None:
     try:
         protocol: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"{whose}: expected JSON, found text that does not parse") from error
+        raise _OtherProtocolError(
+            f"{whose}: expected JSON, found text that does not parse"
+        ) from error
     declared = _get(protocol, "messages")
     messages = declared if isinstance(declared, dict) else {}
     types = _Types(protocol)
     if APPEND not in messages and APPEND_BATCH not in messages:
-        raise ProtocolError(f"{whose}: expected {APPEND} or {APPEND_BATCH}, found neither")
+        raise _OtherProtocolError(f"{whose}: expected {APPEND} or {APPEND_BATCH}, found neither")
     for name in (APPEND, APPEND_BATCH):
         if name in messages:
             _check_message(name, messages[name], types, f"{whose}, {name}")
@@ -125,21 +127,30 @@ def check_protocol(text: str, whose: str) -> None:
 def _check_message(name: str, message: object, types: "_Types", where: str) -> None:
     request = _get(message, "request")
     if not isinstance(request, list) or len(request) != 1:
-        raise ProtocolError(f"{where}: expected exactly one parameter")
+        raise _OtherProtocolError(f"{where}: expected exactly one parameter")
     parameter = types.resolve(_get(request[0], "type"))
     if name == APPEND_BATCH:
         if _get(parameter, "type") != "array":
-            raise ProtocolError(f"{where}: expected an array of events")
+            raise _OtherProtocolError(f"{where}: expected an array of events")
         parameter = types.resolve(_get(parameter, "items"))
     if not types.is_event(parameter):
-        raise ProtocolError(
+        raise _OtherProtocolError(
             f"{where}: expected an event that is a record of"
             " headers (map of string) and body (bytes), in this order"
         )
     response = types.resolve(_get(message, "response"))
     symbols = _get(response, "symbols")
     if _get(response, "type") != "enum" or not isinstance(symbols, list) or symbols[:1] != ["OK"]:
-        raise ProtocolError(f"{where}: expected an enum as result, with OK as its first symbol")
+        raise _OtherProtocolError(
+            f"{where}: expected an enum as result, with OK as its first symbol"
+        )
+
+
+class _OtherProtocolError(ProtocolError):
+    """A protocol that is not Flume's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "another protocol than Flume's")
 
 
 class _Types:

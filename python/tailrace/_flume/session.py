@@ -132,13 +132,20 @@ class ServerSession:
         """
         self._decoder.close()
 
+    def stranger(self) -> ProtocolError | None:
+        """Return which other protocol the peer speaks, if its first frame has not arrived."""
+        return None if self._connected else self._decoder.stranger()
+
     def _receive_frame(self, frame: Frame) -> Batch | None:
         serial, message = frame.serial, frame.message
         if serial in self._open:
-            raise ProtocolError(f"serial {serial} is reused before its first call was answered")
+            raise ProtocolError(
+                f"serial {serial} is reused before its first call was answered",
+                "a serial is reused before its first call was answered",
+            )
         start = 0
         if not self._connected:
-            request = envelope.read_handshake(message)
+            request = self._read_handshake(message)
             answer, execute = answer_handshake(self._protocols, request)
             if not execute:
                 # The client sends the same call again with a new serial. Accepting its events now
@@ -158,6 +165,15 @@ class ServerSession:
             text = f"expected {APPEND} or {APPEND_BATCH}, found a call of {_show(name)}"
             self._reply(serial, envelope.encode_system_error(text))
         return None
+
+    def _read_handshake(self, message: bytes) -> envelope.HandshakeRequest:
+        try:
+            return envelope.read_handshake(message)
+        except ProtocolError as error:
+            # The first bytes of another protocol may be a valid frame.
+            if (stranger := self._decoder.stranger()) is not None:
+                raise stranger from error
+            raise
 
     def _reply(self, serial: int, reply: bytes) -> None:
         """

@@ -37,7 +37,7 @@ class FilePosition(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Bytes of whole messages, for one call into the core; an empty chunk ends its source or sender."""
+    """Bytes of whole messages for one call into the core; if empty, its source or sender ends."""
 
     data: bytes
     span: tuple[int, int]
