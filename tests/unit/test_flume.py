@@ -419,6 +419,10 @@ STRANGERS = [
     (b"127.0.0.1 - - [30/Nov/2026:00:00:00 +0000]", "plain text; send lines with `tailrace send"),
     (b'{"time":"2026-11-30T00:00:00Z"}\n', "or pipe them to `tailrace top -`"),
     ("ÄÖÜ ß\n".encode(), "plain text"),
+    ("äöüäöüä€".encode(), "plain text"),
+    ("äöü Ärger".encode("latin-1"), "plain text"),
+    (b"80.12.3.4 - - [30/Nov/2026:00:00:00 +0000]", "plain text"),
+    (b"hbase-master: started\n", "plain text"),
     (b"EHLO localhost\r\n", "an SMTP client"),
     (b"\x1b]0;owned\x07\r\n\r\n", "buffers, found 1870098021"),
 ]

@@ -5,6 +5,7 @@ This is done only after they failed to parse, or when the connection ends in its
 client whose serial happens to look like another protocol is never refused.
 """
 
+import codecs
 import re
 from typing import Final, NamedTuple
 
@@ -20,8 +21,11 @@ _SEND_LINES: Final = (
     "send lines with `tailrace send - flume://HOST:PORT`, or pipe them to `tailrace top -`"
 )
 
-# Text without control characters; a part of it may be in another encoding than UTF-8.
-_TEXT: Final = re.compile(rb"(?=.*[\t\n\r -~])[\t\n\r -~\x80-\xff]+", re.DOTALL)
+# Bytes without control characters; with one of ASCII, they may be text in any encoding.
+_TEXT: Final = re.compile(rb"[\t\n\r -~\x80-\xff]+")
+_ASCII: Final = re.compile(rb"[\t\n\r -~]")
+
+_PLAIN_TEXT: Final = ("plain text", f"plain text; {_SEND_LINES}")
 
 _MOST_KAFKA_API_KEY: Final = 100
 _MOST_KAFKA_API_VERSION: Final = 20
@@ -150,6 +154,9 @@ def _listed(strangers: tuple[_Stranger, ...], first: bytes) -> tuple[str, str] |
 def _named(first: bytes) -> tuple[str, str] | None:
     if (listed := _listed(_CLIENTS, first)) is not None:
         return listed
+    # A line may begin as a zlib stream does: `80.1.2.3 - - [...`.
+    if _TEXT.fullmatch(first) and _is_utf8(first):
+        return _PLAIN_TEXT
     if (
         first[0] & 0x0F == _DEFLATE
         and len(first) > 1
@@ -170,6 +177,13 @@ def _named(first: bytes) -> tuple[str, str] | None:
         ):
             client = f"a Kafka client (API key {key}, version {version})"
             return "Kafka", f"{client}; port 9092 is usually a Kafka broker's"
-    if _TEXT.fullmatch(first):
-        return "plain text", f"plain text; {_SEND_LINES}"
-    return None
+    return _PLAIN_TEXT if _TEXT.fullmatch(first) and _ASCII.search(first) else None
+
+
+def _is_utf8(first: bytes) -> bool:
+    try:
+        # The last character may be cut off.
+        codecs.getincrementaldecoder("utf-8")().decode(first)
+    except UnicodeDecodeError:
+        return False
+    return True
