@@ -2,7 +2,15 @@
 
 from tailrace._public import Public
 
-__all__ = ["ProtocolError", "SourceError", "TailraceError", "in_words", "log_problem", "os_reason"]
+__all__ = [
+    "ProtocolError",
+    "SourceError",
+    "TailraceError",
+    "in_words",
+    "log_problem",
+    "log_warning",
+    "os_reason",
+]
 
 
 class TailraceError(Exception, metaclass=Public):
@@ -57,6 +65,11 @@ def os_reason(error: OSError) -> str:
 
 def log_problem(problem: Exception) -> None:
     """Log a problem as a warning, while everything else goes on."""
+    log_warning(in_words(problem))
+
+
+def log_warning(text: str) -> None:
+    """Log a warning."""
     import logging  # noqa: PLC0415 - loaded already where an event loop runs
 
-    logging.getLogger(__name__).warning("%s", in_words(problem))
+    logging.getLogger(__name__).warning("%s", text)

@@ -61,7 +61,7 @@ class Sending:
         self._stir = asyncio.Event()
         self._sender = Sender(host, port, connections=connections, stir=self._stir)
         self._batcher = Batcher(size=batch, max_bytes=MAX_PARAMETER_BYTES)
-        self._clock = Clock()
+        self._clock = Clock(warn=_say)
         self._loop = asyncio.new_event_loop()
         self._rate = rate
         # When the next batch may be sent, relative to the first one so that it does not drift.
@@ -169,6 +169,7 @@ class Sending:
 
     def _headers(self, path: str | None) -> list[tuple[str, str]]:
         """Return the headers of a spooldir source with `fileHeader` and a timestamp interceptor."""
+        self._clock.check()
         stamp = ("timestamp", str(self._clock.now_us() // 1_000))
         return [stamp] if path is None else [("file", path), stamp]
 

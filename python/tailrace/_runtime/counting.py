@@ -80,7 +80,8 @@ class Counting(Absorber[Snapshot]):
         self._view = view
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
-        self._heard_us = clock.now_us()
+        # When the last line was received, by the monotonic clock.
+        self._heard_us = clock.steady_us()
         self.newest_only = False
         self._record_rate()
 
@@ -90,7 +91,7 @@ class Counting(Absorber[Snapshot]):
         if self._silence is not None and result.newest_us is not None:
             self._silence.observe(taken.chunk.source)
         if fed:
-            self._heard_us = taken.now_us
+            self._heard_us = taken.steady_us
         if self._live is not None and result.newest_us is not None:
             self._live.observe(taken.now_us)
         return fed, None
@@ -170,10 +171,11 @@ class Counting(Absorber[Snapshot]):
     def status(self) -> Status:
         """Return the progress of the run."""
         lines = self.lines()
-        now_us = self._clock.now_us()
+        now_us, steady_us = self._clock.stamp_us()
         since_us, fed = self._fed[0]
-        rate = (lines["fed"] - fed) * 1e6 / (now_us - since_us) if now_us > since_us else 0.0
-        silent_us = now_us - self._heard_us
+        took_us = steady_us - since_us
+        rate = (lines["fed"] - fed) * 1e6 / took_us if took_us > 0 else 0.0
+        silent_us = steady_us - self._heard_us
         if self._live is not None and (marks := self._live.marks) is not None:
             return Status(lines, rate, marks.lag_us, silent_us, marks.filling_us, marks.is_final)
         lag_us = None if self._answered_us is None else now_us - self._answered_us
@@ -191,4 +193,4 @@ class Counting(Absorber[Snapshot]):
         return Snapshot._of(answer, self._layout)
 
     def _record_rate(self) -> None:
-        self._fed.append((self._clock.now_us(), self.lines()["fed"]))
+        self._fed.append((self._clock.steady_us(), self.lines()["fed"]))

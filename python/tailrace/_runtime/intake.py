@@ -61,7 +61,7 @@ class Intake:
         # The format of the next lines of each source, once it is known.
         self._formats: list[Format | None] = []
         self.counts = StageCounts()
-        self._held: dict[int, list[tuple[Chunk, int]]] = {}
+        self._held: dict[int, list[tuple[Chunk, int, int]]] = {}
         self._notices: list[tuple[Choice | Doubt, str]] = []
         self._looks: list[FirstLines] = []
         # Sources whose first lines may still give reason for doubt.
@@ -101,38 +101,43 @@ class Intake:
         """Return the chunks that can be worked on now that this chunk has arrived."""
         if not self._is_wanted(chunk) or self._is_refused(chunk):
             return []
-        now_us = self._clock.now_us()
+        now_us, steady_us = self._clock.stamp_us()
         if not chunk.data:
-            return [*self._settle(chunk.source), StampedChunk(chunk, None, now_us, None)]
+            end = StampedChunk(chunk, None, now_us, None, steady_us)
+            return [*self._settle(chunk.source), end]
         counts = self.counts
         counts.batches += 1
         counts.bytes += chunk.span[1] - chunk.span[0]
         log_format = self._formats[chunk.source]
         if log_format is not None:
-            return self._taken(chunk, log_format, now_us)
+            return self._taken(chunk, log_format, now_us, steady_us)
         detector = cast("Detector", self._origins[chunk.source].log_format)
         detector.look(chunk)
         if not detector.lines:
             # Blank lines match no format, so holding them is useless.
             log_format = self._origins[chunk.source].compiled(detector.choose().format)
-            return self._taken(chunk, log_format, now_us)
-        self._held.setdefault(chunk.source, []).append((chunk, now_us))
+            return self._taken(chunk, log_format, now_us, steady_us)
+        self._held.setdefault(chunk.source, []).append((chunk, now_us, steady_us))
         return self._settle(chunk.source) if detector.enough else []
 
     @property
     def due_us(self) -> int | None:
-        """When the first held chunk has to be handed on, or None if none is held."""
+        """
+        When the first held chunk has to be handed on, or None if none is held.
+
+        By the monotonic clock, so that neither a step of the wall clock nor its hold matters.
+        """
         return min(map(self._due, self._held), default=None)
 
     def _due(self, source: int) -> int:
         detector = cast("Detector", self._origins[source].log_format)
         hold_us = _HOLD_US if detector.lines < _MANY_LINES else _HOLD_MANY_US
-        return self._held[source][0][1] + hold_us
+        return self._held[source][0][2] + hold_us
 
     def overdue(self) -> list[StampedChunk]:
         """Return the chunks that were held for the maximum time."""
-        now_us = self._clock.now_us()
-        due = [source for source in self._held if self._due(source) <= now_us]
+        steady_us = self._clock.steady_us()
+        due = [source for source in self._held if self._due(source) <= steady_us]
         return [taken for source in due for taken in self._settle(source)]
 
     def flush(self) -> list[StampedChunk]:
@@ -205,9 +210,9 @@ class Intake:
                 self._check(source, log_format)
         return [
             taken
-            for chunk, now_us in held
+            for chunk, now_us, steady_us in held
             if self._is_wanted(chunk) and not self._is_refused(chunk)
-            for taken in self._taken(chunk, log_format, now_us)
+            for taken in self._taken(chunk, log_format, now_us, steady_us)
         ]
 
     def _announce(self, choice: Choice, name: str) -> None:
@@ -226,12 +231,14 @@ class Intake:
         except ValueError as error:
             self._refuse(source, f"{origin.name}: {error}")
 
-    def _taken(self, chunk: Chunk, log_format: Format, now_us: int) -> list[StampedChunk]:
+    def _taken(
+        self, chunk: Chunk, log_format: Format, now_us: int, steady_us: int
+    ) -> list[StampedChunk]:
         """Return a chunk with its format, split where its lines name other columns."""
         max_ahead_us = self._origins[chunk.source].max_ahead_us
         if not log_format.has_header:
             self._looks[chunk.source].look(chunk, log_format)
-            return [StampedChunk(chunk, log_format, now_us, max_ahead_us)]
+            return [StampedChunk(chunk, log_format, now_us, max_ahead_us, steady_us)]
         sections, after = log_format.sections(chunk.data, kind=chunk.kind, span=chunk.span)
         if self._formats[chunk.source] is not None:
             self._formats[chunk.source] = after
@@ -245,7 +252,9 @@ class Intake:
         # Only the last part ends where the chunk ends.
         ends = [None] * (len(sections) - 1) + [chunk.position]
         return [
-            StampedChunk(chunk._replace(span=span, position=end), section, now_us, max_ahead_us)
+            StampedChunk(
+                chunk._replace(span=span, position=end), section, now_us, max_ahead_us, steady_us
+            )
             for (span, section), end in zip(sections, ends, strict=True)
         ]
 

@@ -48,6 +48,12 @@ _CHUNK_BYTES = 6_000
 # The timeout of a wait for a commit; any progress ends the wait earlier.
 _LONG_S = 3_600.0
 
+# The longest wait for chunks, so that a step of the clock is soon noticed.
+_LOOK_US = 1_000_000
+
+# How much later than requested a wait may end without the process having been stopped.
+_TIMER_SLACK_US = 100_000
+
 
 class StopRequest:
     """
@@ -188,16 +194,22 @@ class Pump(Generic[R, O]):
                 wait = self._wait()
                 silence = self._silence if wait.receives else None
                 if silence is not None:
-                    silence.begin(self._clock.now_us())
+                    begun_us = self._clock.steady_us()
+                    silence.begin(begun_us)
                 try:
                     chunks = yield wait
                 except Exception:
                     yield from self._drain()
                     raise
                 if silence is not None:
-                    silence.end(self._clock.now_us())
+                    # A process that was stopped did not listen.
+                    most_us = begun_us + round(wait.timeout_s * 1e6) + _TIMER_SLACK_US
+                    silence.end(min(self._clock.steady_us(), most_us))
                 if chunks is None:
                     break
+                if self._due_us is not None and self._clock.check():
+                    # After a step, ends of windows may have passed.
+                    self._due_us = 0
                 work_on = self._run_directly if self._is_direct else self._work_on
                 yield from work_on(self._taken(chunks))
                 yield from self._check_clock()
@@ -241,28 +253,28 @@ class Pump(Generic[R, O]):
             return Wait(_LONG_S, receives=False)
         held_us = self._intake.due_us
         if held_us is None and self._is_ticking:
-            return Wait(_LONG_S, receives=True)
+            return Wait(_LOOK_US / 1e6, receives=True)
         # While an earlier chunk is held, no window is closed.
         due_us = self._due_us if held_us is None else held_us
-        return Wait(max(due_us - self._clock.now_us(), 0) / 1e6, receives=True)
+        wait_us = min(max(due_us - self._clock.steady_us(), 0), _LOOK_US)
+        return Wait(wait_us / 1e6, receives=True)
 
     @property
     def _in_flight(self) -> bool:
         return bool(self._working or self._waiting or self._committing or self._settling)
 
     def _next_tick(self) -> int | None:
-        interval = self._interval_us
-        return None if interval is None else (self._clock.now_us() // interval + 1) * interval
+        """Return when the next tick is due, by the monotonic clock."""
+        return None if self._interval_us is None else self._clock.due_us(self._interval_us)
 
     def _check_clock(self) -> _Loop[O]:
         """Start a tick if one is due, and yield the answers that are ready."""
         is_due = False
         if self._due_us is not None and not self._is_ticking and self._intake.due_us is None:
-            now_us = self._clock.now_us()
-            is_due = now_us >= self._due_us
+            is_due = self._clock.steady_us() >= self._due_us
             if is_due:
                 self._due_us = self._next_tick()
-                self._tick(now_us)
+                self._tick(self._clock.now_us())
         while (results := self._advance()) is not None:
             yield from results
         if self._due_us is not None and not is_due:
@@ -328,14 +340,14 @@ class Pump(Generic[R, O]):
                 chunk.answer("ok", "")
                 acknowledged.events += lines
                 acknowledged.bytes += size
-                first_us = first_us or taken.now_us
-                stamps_us += taken.now_us
+                first_us = first_us or taken.steady_us
+                stamps_us += taken.steady_us
                 count += 1
         if count:
-            now_us = self._clock.now_us()
+            steady_us = self._clock.steady_us()
             acknowledged.batches += count
-            acknowledged.delay_us += count * now_us - stamps_us
-            acknowledged.max_delay_us = max(acknowledged.max_delay_us, now_us - first_us)
+            acknowledged.delay_us += count * steady_us - stamps_us
+            acknowledged.max_delay_us = max(acknowledged.max_delay_us, steady_us - first_us)
 
     def _worked(self, taken: StampedChunk, plan: Any) -> R | BatchError:  # noqa: ANN401 - the processor's
         try:
@@ -486,12 +498,13 @@ class Pump(Generic[R, O]):
         return (handed_out,)
 
     def _acknowledge(self, item: _Item, outcome: Outcome, reason: str, lines: int = 0) -> None:
-        answer = cast("StampedChunk", item.taken).chunk.answer
+        taken = cast("StampedChunk", item.taken)
+        answer = taken.chunk.answer
         if answer is None:
             return
         counts = self._acknowledged
         counts.add(lines, item.size)
-        delay_us = self._clock.now_us() - item.now_us
+        delay_us = self._clock.steady_us() - taken.steady_us
         counts.delay_us += delay_us
         counts.max_delay_us = max(counts.max_delay_us, delay_us)
         if outcome != "ok":

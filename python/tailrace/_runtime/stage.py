@@ -68,6 +68,8 @@ class StampedChunk(NamedTuple):
     """The format of the lines; None for the end of a source."""
     now_us: int
     max_ahead_us: int | None
+    steady_us: int
+    """When it was received, by the monotonic clock."""
 
 
 class StageCounts:
@@ -178,7 +180,7 @@ class Absorber(Processor["Delta", O]):
 
     def work(self, taken: StampedChunk, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
         """Return the delta of a chunk."""
-        chunk, log_format, now_us, max_ahead_us = taken
+        chunk, log_format, now_us, max_ahead_us, _ = taken
         return self._engine.absorb(
             chunk.data,
             kind=chunk.kind,

@@ -70,6 +70,7 @@ class View:
         self._is_empty = True
         # The events when there was last nothing to show.
         self._counted = 0
+        # By the monotonic clock.
         self._looked_us: int | None = None
         self._rested_us = self._cost_us = 0
         self.marks: Marks | None = None
@@ -81,43 +82,44 @@ class View:
 
     def answers(self, *, ticked: bool) -> Iterator[Answer]:
         """Yield the window to show: at a tick, or once there is one after nothing."""
-        now_us = self._clock.now_us()
+        now_us, steady_us = self._clock.stamp_us()
         moment_us = self._moment(now_us)
-        if moment_us is None or now_us < self._rested_us:
+        if moment_us is None or steady_us < self._rested_us:
             return
         if ticked:
-            yield self._look(self._settled(moment_us), moment_us, now_us)
-        elif self._is_empty and self._is_pause_over(now_us):
+            yield self._look(self._settled(moment_us), moment_us, steady_us)
+        elif self._is_empty and self._is_pause_over(steady_us):
             counted = self._engine.lines()["counted"]
             if counted > self._counted:
                 self._counted = counted
-                yield self._look(moment_us, moment_us, now_us)
+                yield self._look(moment_us, moment_us, steady_us)
 
     def last(self) -> Iterator[Answer]:
         """Yield the window at this moment, with every line so far."""
-        now_us = self._clock.now_us()
+        now_us, steady_us = self._clock.stamp_us()
         moment_us = self._moment(now_us)
         if moment_us is not None:
-            yield self._look(moment_us, moment_us, now_us)
+            yield self._look(moment_us, moment_us, steady_us)
 
     def _moment(self, now_us: int) -> int | None:
         return now_us if self._log is None else self._log.now_us(now_us)
 
-    def _is_pause_over(self, now_us: int) -> bool:
-        return self._looked_us is None or now_us >= self._looked_us + _PAUSE_US
+    def _is_pause_over(self, steady_us: int) -> bool:
+        return self._looked_us is None or steady_us >= self._looked_us + _PAUSE_US
 
     def _settled(self, moment_us: int) -> int:
         """Return the moment to show at a tick, which hides nothing that was shown."""
-        at_us = moment_us - self._delay_us
+        # While the clock is held, all that arrives has this moment.
+        at_us = moment_us if self._clock.is_held else moment_us - self._delay_us
         shown_us = self._shown_us
         # A log's time goes back after a time that was ahead of the others.
         return at_us if shown_us is None or shown_us > moment_us else max(at_us, shown_us)
 
-    def _look(self, at_us: int, moment_us: int, now_us: int) -> Answer:
+    def _look(self, at_us: int, moment_us: int, steady_us: int) -> Answer:
         answer = self._engine.current(at_us)
-        looked_us = self._clock.now_us()
+        looked_us = self._clock.steady_us()
         # A single long one may be due to other processes.
-        cost_us, self._cost_us = self._cost_us, looked_us - now_us
+        cost_us, self._cost_us = self._cost_us, looked_us - steady_us
         self._rested_us = looked_us + _REST * min(cost_us, self._cost_us)
         self._looked_us = looked_us
         self._shown_us, self._is_empty = at_us, not answer[4]
