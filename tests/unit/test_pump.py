@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from live import OK, Sink, free_port, line, wait_for
 from places import DATA
-from wire import FAILED, events
+from wire import FAILED, events, refusal
 
 import tailrace as tr
 from tailrace._runtime.commit import Commit, CommitError
@@ -770,7 +770,8 @@ def test_each_stage_counts_what_it_has_processed():
             assert sink.answer() == OK
         with Sink(port) as broken:
             assert broken.batch([line("/b")]) == OK
-            broken.send(broken.frame(b"appendBatch", b"\x02\xff\xff"))
+            answer = broken.call(b"appendBatch", b"\x02\xff\xff")
+            assert answer == refusal("events are cut off at byte 3")
             assert broken.is_closed()
         wait_for(lambda: running.run.counts()["acknowledge"].batches == 5)
         counts = running.run.counts()

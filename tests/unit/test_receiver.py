@@ -27,6 +27,7 @@ from live import (
     sized,
     wait_for,
 )
+from wire import refusal
 
 import tailrace as tr
 from tailrace._flume.handshake import OWN_PROTOCOL
@@ -189,7 +190,7 @@ def test_a_peer_that_is_no_flume_client_is_disconnected_with_one_message(data: b
 )
 def test_a_malformed_batch_counts_nothing_and_ends_its_connection(parameter: bytes, named: str):
     with running(*TOP) as receiver, Sink(receiver.port) as good, Sink(receiver.port) as bad:
-        bad.send(bad.frame(b"appendBatch", parameter))
+        answer = bad.call(b"appendBatch", parameter)
         assert bad.is_closed()
         assert good.batch([line("/b")]) == OK
         rows = wait_for(lambda: receiver.counted() == 1 and receiver.snapshots()[-1])["rows"]
@@ -198,6 +199,8 @@ def test_a_malformed_batch_counts_nothing_and_ends_its_connection(parameter: byt
     assert rows == [{"url": "/b", "count": 1}]
     assert len(messages) == 1
     assert named in messages[0]
+    # The agent's log says why.
+    assert answer == refusal(messages[0].partition("connection closed: ")[2])
 
 
 def test_batches_next_to_a_malformed_one_are_counted_and_answered():
@@ -206,6 +209,7 @@ def test_batches_next_to_a_malformed_one_are_counted_and_answered():
         bad = sink.frame(b"appendBatch", b"\x04" + event(line("/2")) + b"\x00")
         more = sink.frame(b"appendBatch", events([line("/3")]))
         sink.send(bad + more)
+        assert b"cut off" in sink.answer()
         assert sink.answer() == OK
         assert sink.is_closed()
         wait_for(lambda: receiver.counted() == 2)
@@ -242,12 +246,29 @@ def test_a_sink_that_dies_inside_a_frame_is_reported_and_counts_nothing():
     assert "expected a whole frame, found only its first" in receiver.messages[1]
 
 
-def test_a_batch_sent_just_before_the_end_is_answered():
+@pytest.mark.parametrize("half", [True, False], ids=["half-closed", "closed"])
+@pytest.mark.parametrize("known", [True, False], ids=["known", "first batch"])
+def test_a_batch_whose_sender_ended_its_stream_before_it_was_applied_is_not_counted(
+    half: bool,  # noqa: FBT001 - a parameter of pytest
+    known: bool,  # noqa: FBT001 - as above
+):
     with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        if known:
+            assert sink.batch([line("/known")]) == OK
+        receiver.process.send_signal(signal.SIGSTOP)
         sink.send(sink.frame(b"appendBatch", events([line("/a")] * 100)))
-        sink.socket.shutdown(socket.SHUT_WR)
-        assert sink.answer() == OK
-        assert sink.is_closed()
+        if half:
+            sink.socket.shutdown(socket.SHUT_WR)
+        else:
+            sink.socket.close()
+        receiver.process.send_signal(signal.SIGCONT)
+        with Sink(receiver.port) as again:
+            assert again.batch([line("/a")] * 100) == OK
+        assert not half or sink.is_closed()
+        assert receiver.end(signal.SIGTERM) == 0
+
+    assert receiver.snapshots()[-1]["total"] == 100 + known
+    assert receiver.snapshots()[-1]["lines"]["fed"] == 100 + known
 
 
 def test_sigterm_ends_cleanly_with_the_last_snapshot():

@@ -32,6 +32,9 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 # exceed it.
 MAX_FRAME_BUFFERS = 65_536
 
+# With a limit, the number of buffers that one call reads. A read of 1 MiB of Flume's has 128.
+_BUFFERS_AT_ONCE = 1_024
+
 _FRAME_HEAD = struct.Struct(">ii")
 _LENGTH = struct.Struct(">i")
 _ONE_BUFFER_HEAD = struct.Struct(">iii")
@@ -77,8 +80,10 @@ class FrameDecoder:
 
     def __init__(self, name_peer: Callable[[bytes], ProtocolError | None] = name_client) -> None:
         self._name_peer = name_peer
-        # The start of a frame head or of a buffer length, up to 7 bytes.
-        self._rest = b""
+        # The start of a frame head or of a buffer length, up to 7 bytes; or bytes to be read later.
+        self._rest: bytes | memoryview = b""
+        self.has_more = False
+        """Whether whole parts of frames are kept to be read later."""
         self._serial = 0
         # The frame's number of buffers, how many have not begun, and the sum of known lengths.
         self._buffers = 0
@@ -94,44 +99,69 @@ class FrameDecoder:
 
     @property
     def pending_bytes(self) -> int:
-        """The number of bytes received of an incomplete frame; 0 between frames."""
+        """The number of bytes of an incomplete frame, and of those to be read later."""
         if not self._buffers:
             return len(self._rest)
         lengths = _LENGTH.size * (self._buffers - self._buffers_left)
         return _FRAME_HEAD.size + lengths + self._claimed - self._missing + len(self._rest)
 
-    def feed(self, data: bytes | memoryview) -> list[Frame]:
+    def keep(self, data: bytes | memoryview) -> None:
+        """Keep the next bytes, to be read by the next `feed`."""
+        if data:
+            self._note_first(data)
+            self._rest = b"".join((self._rest, data))
+            self.has_more = True
+
+    def feed(self, data: bytes | memoryview = b"", limit: int | None = None) -> list[Frame]:
         """
         Read the next bytes and return the frames that they complete, in order.
 
-        The bytes are copied, so a buffer may be reused.
+        The bytes are copied, so a buffer may be reused. At the limit, the rest is kept for the next
+        call, and `has_more` is set.
 
         Raises:
             ProtocolError: The bytes are not a frame, or a frame over the limits.
         """
-        if not self._proved and len(self._first) < FIRST_BYTES:
-            self._first += bytes(data[: FIRST_BYTES - len(self._first)])
+        is_own = not data
+        if data and not self._proved:
+            self._note_first(data)
         if self._rest:
-            data = b"".join((self._rest, data))
+            data = b"".join((self._rest, data)) if data else self._rest
+            is_own = True
             self._rest = b""
         frames: list[Frame] = []
         view = memoryview(data)
         end = len(view)
         at = 0
+        buffers = MAX_FRAME_BUFFERS if limit is None else _BUFFERS_AT_ONCE
+        self.has_more = False
         while self._buffers or end - at >= _FRAME_HEAD.size:
+            if buffers <= 0 or len(frames) == limit:
+                self.has_more = True
+                break
             if not self._buffers:
                 self._begin_frame(view, at)
                 at += _FRAME_HEAD.size
             pieces: list[memoryview] = []
-            at = self._fill(view, at, pieces)
+            left = self._buffers_left
+            at = self._fill(view, at, pieces, max(left - buffers, 0))
             if self._missing or self._buffers_left:
                 for piece in pieces:
                     self._begun += piece
+                self.has_more = end - at >= _LENGTH.size
                 break
+            if limit is not None:
+                buffers -= left
             frames.append(self._end_frame(pieces))
         if at < end:
-            self._rest = bytes(view[at:])
+            # A slice of the own bytes needs no copy, but is not kept for the rest of a head.
+            self._rest = view[at:] if is_own and self.has_more else bytes(view[at:])
         return frames
+
+    def discard(self) -> None:
+        """Forget the bytes of an incomplete frame, and those to be read later."""
+        self._rest, self._begun, self.has_more = b"", bytearray(), False
+        self._buffers = self._buffers_left = self._claimed = self._missing = 0
 
     def close(self) -> None:
         """
@@ -157,6 +187,10 @@ class FrameDecoder:
         """
         return self._name_peer(self._first)
 
+    def _note_first(self, data: bytes | memoryview) -> None:
+        if len(self._first) < FIRST_BYTES:
+            self._first += bytes(data[: FIRST_BYTES - len(self._first)])
+
     def _begin_frame(self, view: memoryview, at: int) -> None:
         # Any serial is valid. Java counts up from 1 across connections, and after 2**31 - 1
         # continues with negative numbers.
@@ -168,8 +202,12 @@ class FrameDecoder:
             )
         self._buffers = self._buffers_left = buffers
 
-    def _fill(self, view: memoryview, at: int, pieces: list[memoryview]) -> int:
-        """Collect the frame's buffers from *at* to the end of *view*; return the end offset."""
+    def _fill(self, view: memoryview, at: int, pieces: list[memoryview], stop_left: int) -> int:
+        """
+        Collect the frame's buffers from *at* to the end of *view*; return the end offset.
+
+        It stops when *stop_left* buffers have not begun.
+        """
         # Local variables, because a frame may have thousands of buffers: this loop is half of the
         # cost of a session.
         left, claimed, missing = self._buffers_left, self._claimed, self._missing
@@ -180,7 +218,7 @@ class FrameDecoder:
                 missing -= stop - at
                 pieces.append(view[at:stop])
                 at = stop
-            if missing or not left or end - at < _LENGTH.size:
+            if missing or left == stop_left or end - at < _LENGTH.size:
                 break
             (missing,) = _LENGTH.unpack_from(view, at)
             if missing < 0:

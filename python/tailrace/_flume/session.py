@@ -75,22 +75,31 @@ class ServerSession:
 
     @property
     def pending_bytes(self) -> int:
-        """The number of bytes received of an incomplete frame; 0 between frames."""
+        """The number of bytes of an incomplete frame, and of those to be read later."""
         return self._decoder.pending_bytes
 
-    def receive(self, data: bytes | memoryview) -> list[Batch]:
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes are kept that the next `receive` reads."""
+        return self._decoder.has_more
+
+    def keep(self, data: bytes | memoryview) -> None:
+        """Keep the next bytes, to be read by the next `receive`."""
+        self._decoder.keep(data)
+
+    def receive(self, data: bytes | memoryview = b"", limit: int | None = None) -> list[Batch]:
         """
         Read the next bytes and return the batches that they complete, in order.
 
         The bytes are copied, so a buffer may be reused. Call `to_send` afterwards, even if there is
-        no batch.
+        no batch. After *limit* calls, the rest is kept for the next `receive`.
 
         Raises:
             ProtocolError: The peer is not a Flume client, or violates the protocol.
         """
         batches: list[Batch] = []
         try:
-            for frame in self._decoder.feed(data):
+            for frame in self._decoder.feed(data, limit):
                 batch = self._receive_frame(frame)
                 if batch is not None:
                     self._open[batch.serial] = batch
@@ -102,6 +111,10 @@ class ServerSession:
             raise
         return batches
 
+    def discard(self) -> None:
+        """Forget the bytes of an incomplete frame, and those to be read later."""
+        self._decoder.discard()
+
     def answer(self, batch: Batch, status: Status) -> None:
         """
         Answer a batch; batches may be answered in any order.
@@ -110,10 +123,19 @@ class ServerSession:
             ValueError: The batch was answered before, or belongs to another session. After a second
                 reply, the sender would close the connection.
         """
+        self.drop(batch)
+        self._reply(batch.serial, _REPLIES[status])
+
+    def fail(self, batch: Batch, reason: str) -> None:
+        """Answer a batch with an error; its sender keeps the events and closes the connection."""
+        self.drop(batch)
+        self._reply(batch.serial, envelope.encode_system_error(reason))
+
+    def drop(self, batch: Batch) -> None:
+        """Leave a batch without an answer; raise `ValueError` as `answer` does."""
         if self._open.get(batch.serial) is not batch:
             raise ValueError(f"expected an open batch of this session, found serial {batch.serial}")
         del self._open[batch.serial]
-        self._reply(batch.serial, _REPLIES[status])
 
     def to_send(self) -> bytes:
         """Return the bytes to write to the peer, and clear them."""

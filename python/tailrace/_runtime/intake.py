@@ -99,7 +99,7 @@ class Intake:
 
     def take(self, chunk: Chunk) -> list[StampedChunk]:
         """Return the chunks that can be worked on now that this chunk has arrived."""
-        if not self._is_wanted(chunk) or self._is_refused(chunk):
+        if self._is_refused(chunk):
             return []
         now_us, steady_us = self._clock.stamp_us()
         if not chunk.data:
@@ -211,7 +211,7 @@ class Intake:
         return [
             taken
             for chunk, now_us, steady_us in held
-            if self._is_wanted(chunk) and not self._is_refused(chunk)
+            if not self._is_refused(chunk)
             for taken in self._taken(chunk, log_format, now_us, steady_us)
         ]
 
@@ -257,12 +257,3 @@ class Intake:
             )
             for (span, section), end in zip(sections, ends, strict=True)
         ]
-
-    def _is_wanted(self, chunk: Chunk) -> bool:
-        """Return whether a chunk counts; a disconnected sender will send it again."""
-        if chunk.is_wanted is None or chunk.is_wanted():
-            return True
-        self.counts.fail("abandoned")
-        if chunk.answer is not None:
-            chunk.answer("close", "")
-        return False

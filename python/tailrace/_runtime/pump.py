@@ -42,6 +42,9 @@ O = TypeVar("O")  # noqa: E741 - a result
 # Above this many bytes in work or waiting for a commit, nothing is received.
 COMMIT_BYTES = 64 * 1024 * 1024
 
+# A chunk of a peer above this size is worked on in a thread, so that the loop serves others.
+_LARGE_BYTES = 256 * 1024
+
 # The memory of a chunk besides its bytes, so that many small chunks count as well.
 _CHUNK_BYTES = 6_000
 
@@ -105,7 +108,7 @@ if TYPE_CHECKING:
 class _Item:
     """An item in the stages: a chunk, the end of a source, or a clock tick."""
 
-    __slots__ = ("future", "now_us", "result", "size", "taken")
+    __slots__ = ("future", "is_abandoned", "now_us", "result", "size", "taken")
 
     def __init__(self, taken: StampedChunk | None, now_us: int) -> None:
         self.taken = taken
@@ -115,6 +118,8 @@ class _Item:
         self.result: Any = None
         self.future: Future[Any] | None = None
         self.size = 0
+        # Whether its sender has disconnected before its commit.
+        self.is_abandoned = False
         if taken is not None:
             start, end = taken.chunk.span
             self.size = end - start
@@ -157,8 +162,8 @@ class Pump(Generic[R, O]):
         self._jobs = jobs
         self._interval_us = batch_interval_us
         # Without a commit and without worker threads, a chunk can be settled at once.
-        has_commit = type(self._commit) is not Commit
-        self._is_direct = jobs == 1 and not has_commit and batch_interval_us is not None
+        self._has_commit = type(self._commit) is not Commit
+        self._is_direct = jobs == 1 and not self._has_commit and batch_interval_us is not None
         self._silence = silence
         # The stages: in work, waiting for a commit, being committed, to be settled.
         self._working: deque[_Item] = deque()
@@ -210,7 +215,8 @@ class Pump(Generic[R, O]):
                 if self._due_us is not None and self._clock.check():
                     # After a step, ends of windows may have passed.
                     self._due_us = 0
-                work_on = self._run_directly if self._is_direct else self._work_on
+                is_direct = self._is_direct and not self._in_flight
+                work_on = self._run_directly if is_direct else self._work_on
                 yield from work_on(self._taken(chunks))
                 yield from self._check_clock()
             yield from self._work_on(self._intake.flush())
@@ -297,7 +303,7 @@ class Pump(Generic[R, O]):
                 except TailraceError:
                     yield from self._drain()
                     raise
-                if self._jobs == 1:
+                if self._jobs == 1 and not self._is_large(taken):
                     item.result = self._worked(taken, plan)
                 else:
                     item.future = self._submitted(taken, plan)
@@ -307,18 +313,27 @@ class Pump(Generic[R, O]):
             while (results := self._advance()) is not None:
                 yield from results
 
+    @staticmethod
+    def _is_large(taken: StampedChunk) -> bool:
+        start, end = taken.chunk.span
+        return end - start > _LARGE_BYTES and taken.chunk.answer is not None
+
     def _run_directly(self, some: Iterable[StampedChunk]) -> _Loop[O]:
         """
-        Run each chunk through all stages at once, when no commit or thread delays it.
+        Run each chunk through all stages at once, until a commit or a thread delays one.
 
         With small batches, queueing in the stages would add a tenth to the cost. Answers are sent
         at the end of a round, so one clock read per round is enough.
         """
         processor, settled, acknowledged = self._processor, self._settled, self._acknowledged
         count, stamps_us, first_us = 0, 0, 0
-        for taken in some:
+        rest = iter(some)
+        for taken in rest:
             chunk = taken.chunk
             size = chunk.span[1] - chunk.span[0]
+            if size > _LARGE_BYTES and chunk.answer is not None:
+                yield from self._work_on(chain((taken,), rest))
+                break
             result = None
             if taken.log_format is not None:
                 result = self._worked(taken, processor.prepare(taken))
@@ -329,6 +344,9 @@ class Pump(Generic[R, O]):
                 self._settling.append(item)
                 while (results := self._advance()) is not None:
                     yield from results
+                continue
+            if chunk.is_wanted is not None and not chunk.is_wanted():
+                self._abandon(taken)
                 continue
             lines, handed_out = processor.settle(taken, result)
             settled.events += lines
@@ -418,6 +436,9 @@ class Pump(Generic[R, O]):
         if not self._waiting:
             return False
         group, self._waiting = self._waiting, []
+        if self._has_commit:
+            for item in group:
+                item.is_abandoned = not _is_wanted(item)
         if not (kept := _to_commit(group)):
             self._settling.extend(group)
             return True
@@ -459,7 +480,7 @@ class Pump(Generic[R, O]):
         is_final = not isinstance(error, CommitError)
         for item in group:
             taken = item.taken
-            if taken is None or taken.log_format is None or isinstance(item.result, BatchError):
+            if taken is None or taken.log_format is None or not _is_kept(item):
                 self._settling.append(item)
             elif taken.chunk.answer is None:
                 is_final = True
@@ -480,14 +501,19 @@ class Pump(Generic[R, O]):
             return answers if self._interval_us is None else chain(answers, (None,))
         self._pending_bytes -= item.size + _CHUNK_BYTES
         if taken.log_format is None:
-            self._processor.end_source(taken.chunk.source)
-            self.on_source_end(taken.chunk.source)
+            if taken.chunk.sender is None:
+                self._processor.end_source(taken.chunk.source)
+                self.on_source_end(taken.chunk.source)
             return ()
         if isinstance(result, BatchError):
             self._malformed += 1
             if taken.chunk.answer is None:
                 raise result
             self._acknowledge(item, "close", str(result))
+            return ()
+        # After its commit, a chunk counts whatever its sender does.
+        if item.is_abandoned or not (self._has_commit or _is_wanted(item)):
+            self._abandon(taken)
             return ()
         lines, handed_out = self._processor.settle(taken, result)
         self._settled.add(lines, item.size)
@@ -496,6 +522,13 @@ class Pump(Generic[R, O]):
             return ()
         self._handed_out = item, lines
         return (handed_out,)
+
+    def _abandon(self, taken: StampedChunk) -> None:
+        """Drop a chunk whose sender has disconnected and will send it again."""
+        self._processor.abandon(taken)
+        self._settled.fail("abandoned")
+        if taken.chunk.answer is not None:
+            taken.chunk.answer("close", "")
 
     def _acknowledge(self, item: _Item, outcome: Outcome, reason: str, lines: int = 0) -> None:
         taken = cast("StampedChunk", item.taken)
@@ -515,10 +548,18 @@ class Pump(Generic[R, O]):
 def _to_commit(group: Iterable[_Item]) -> list[tuple[StampedChunk, Any]]:
     """Return the chunks and results of a group to commit."""
     return [
-        (item.taken, item.result)
-        for item in group
-        if item.taken is not None and not isinstance(item.result, BatchError)
+        (item.taken, item.result) for item in group if item.taken is not None and _is_kept(item)
     ]
+
+
+def _is_kept(item: _Item) -> bool:
+    return not (item.is_abandoned or isinstance(item.result, BatchError))
+
+
+def _is_wanted(item: _Item) -> bool:
+    """Return whether the sender of a chunk still waits for its outcome."""
+    is_wanted = None if item.taken is None else item.taken.chunk.is_wanted
+    return is_wanted is None or is_wanted()
 
 
 def _ignore(*_: object) -> None:

@@ -134,6 +134,9 @@ class Processor(Generic[R, O]):
         """Apply the result of a chunk; return the number of lines and the result to hand out."""
         raise NotImplementedError
 
+    def abandon(self, taken: StampedChunk) -> None:
+        """Count the lines of a chunk that is dropped, because its sender has disconnected."""
+
     def lines(self) -> LineCounts:
         """Return the line counters so far."""
         raise NotImplementedError

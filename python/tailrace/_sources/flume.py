@@ -3,137 +3,142 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
-import resource
-import socket
-from collections import deque
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING
 
-from tailrace._errors import ProtocolError, os_reason
-from tailrace._flume import Protocols, ServerSession, Status
-from tailrace._sources import Chunk
+from tailrace._flume import Protocols
+from tailrace._sources import end_of
+from tailrace._sources.complaints import Complaints
+from tailrace._sources.flume_connection import (
+    CLOSE_TIMEOUT_S,
+    LINGER_S,
+    READ_BYTES,
+    AgentPosition,
+    Connection,
+)
+from tailrace._sources.flume_listener import Listener, address_text, descriptors_for
+from tailrace._sources.flume_queues import CALL_BYTES, LARGE_BYTES, Queues
+from tailrace._sources.flume_senders import Senders
+from tailrace._sources.flume_watch import Watch
 
 if TYPE_CHECKING:
-    from tailrace._flume import Batch
-    from tailrace._types import Kind, Outcome
+    import socket
 
-__all__ = ["AgentPosition", "Flume"]
+    from tailrace._sources import Chunk
+    from tailrace._sources.flume_listener import Peer
+
+__all__ = ["MAX_CONNECTIONS", "MAX_PARTIAL_BYTES", "AgentPosition", "Flume"]
 
 _log = logging.getLogger(__name__)
 
-# A sink keeps one connection open. Flume's own source has a backlog of 1,024 and no limit.
 MAX_CONNECTIONS = 1_024
+"""A sink keeps one connection open. Flume's own source has a backlog of 1,024 and no limit."""
 
-# Descriptors reserved for other use: the process's files, and one to refuse a connection.
-_OTHER_DESCRIPTORS = 32
+MAX_PARTIAL_BYTES = 256 * 1024 * 1024
+"""Four of the largest frames, or a quarter of a mebibyte for each connection."""
 
-# Above this many unapplied bytes, connections are not read. A frame may have 64 MiB, so this is a
-# high-water mark: each connection may exceed it by one frame.
+# Above this many unapplied bytes, connections that have much to be applied are not read. A frame
+# may have 64 MiB, so this is a high-water mark.
 PENDING_BYTES = 64 * 1024 * 1024
-
-# The memory of a batch besides its bytes, so that many small batches count as well.
-_BATCH_BYTES = 600
-
-# The maximum number of batches that one `receive` returns.
-_ROUND = 256
-
-# The size of a read: several batches of 1,000 lines, so that most frames arrive whole and are
-# copied once. One buffer serves all connections, because each read is consumed at once.
-_READ_BYTES = 1024 * 1024
 
 # How much later than requested a wait may end.
 _TIMER_SLACK_S = 0.001
 
-_STATUS = {"ok": Status.OK, "failed": Status.FAILED}
+# How often the problems with peers that were not logged are summed up.
+_REPORT_S = 60.0
 
-# The number of asyncio's loop iterations from an accepted socket to its connection.
-_ACCEPT_TURNS = 3
-
-# At shutdown, how long a sender may take to read its answers and close. Agents close at once.
-_LINGER_S = 1.0
-
-# At shutdown, how long the remaining bytes may take to be sent before a connection is aborted.
-# Agents give up on a batch after 20 s.
-_CLOSE_TIMEOUT_S = 5.0
-
-
-class AgentPosition(NamedTuple):
-    """A chunk's batch number and connection number."""
-
-    connection: int
-    """Counted from 0 for each listening address."""
-    batch: int
-    """Counted from 0 for each connection."""
+# With more connections than these, each is read in smaller pieces, so that a round of reads stays
+# short.
+_CONNECTIONS_OF_READS = (16, 64)
 
 
 class Flume:
-    """A listener for Flume's Avro sinks (`append` and `appendBatch`, uncompressed, no TLS)."""
+    """
+    A listener for Flume's Avro sinks (`append` and `appendBatch`, uncompressed, no TLS).
+
+    Args:
+        host: The host to listen on.
+        port: The port to listen on.
+        max_connections: The limit of connections.
+        max_partial_bytes: The limit of bytes that were read and belong to no batch yet.
+    """
 
     count = 1
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host = host
-        self._port = port
-        self._protocols = Protocols()
-        self._server: asyncio.Server | None = None
-        self._connections: set[_Connection] = set()
-        self._chunks: deque[Chunk] = deque()
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+        max_partial_bytes: int = MAX_PARTIAL_BYTES,
+    ) -> None:
+        self._address = host, port
+        self._limit = max_connections
+        self._listener = Listener(self._accepted, self._make_room)
+        self._connections: set[Connection] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._opened_count = 0
+        self._all_closed = asyncio.Event()
+        self._queues = Queues()
+        self._senders: Senders | None = None
+        self._complaints = Complaints(_log)
+        # The ends of senders, to be returned.
+        self._ends: list[Chunk] = []
         # Ends the wait for a chunk; None unless `receive` waits.
         self._waiting: asyncio.Future[None] | None = None
         self._woken = False
         self._timer: asyncio.TimerHandle | None = None
+        self._report_timer: asyncio.TimerHandle | None = None
         # Chunks that were handed over and not answered, and connections with unsent answers.
         self._handed_over = 0
-        self._to_flush: dict[_Connection, None] = {}
-        self._all_closed = asyncio.Event()
+        self._to_flush: dict[Connection, None] = {}
         self._pending_bytes = 0
-        self._limit = MAX_CONNECTIONS
-        self._opened_count = 0
-        self._full = False
-        self.buffer = memoryview(bytearray(_READ_BYTES))
+        # What its connections use.
+        self.protocols = Protocols()
+        self.watch = Watch(max_partial_bytes)
+        whole = memoryview(bytearray(READ_BYTES[-1]))
+        self.views = [whole[:size] for size in READ_BYTES]
+        self.largest_view = len(READ_BYTES) - 1
+        self.is_full = False
 
     async def open(self) -> str:
         """Start listening, and return the addresses for the start-up line."""
-        # At the system's limit no connection can be accepted, and so none can be refused.
-        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._limit = max(1, min(MAX_CONNECTIONS, descriptors - _OTHER_DESCRIPTORS))
         loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(
-                lambda: _Connection(self, self._protocols),
-                self._host,
-                self._port,
-                start_serving=False,
-            )
-        except socket.gaierror as error:
-            # Every other error names the address.
-            where = f"flume://{_address((self._host, self._port))}"
-            raise socket.gaierror(error.errno, f"{where}: {os_reason(error)}") from error
-        try:
-            await self._server.start_serving()
-        except asyncio.CancelledError:
-            # `create_server` itself, cancelled while it starts to serve, leaves the socket open.
-            self._server.close()
-            raise
-        names = [_address(each.getsockname()) for each in self._server.sockets]
-        return "listening for Flume on " + " and ".join(names)
+        self._senders = Senders(loop, self._end_sender)
+        self.watch.start(loop)
+        self._limit = descriptors_for(self._limit)
+        peers = await self._listener.open(*self._address)
+        self._report_timer = loop.call_later(_REPORT_S, self._report)
+        for host, _ in peers:
+            if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
+                _log.warning(
+                    "flume://%s: anyone who can reach this port can send events; give an address "
+                    "of this machine, or restrict the port with a firewall",
+                    address_text(self._address),
+                )
+                break
+        return "listening for Flume on " + " and ".join(map(address_text, peers))
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
         """Return the batches that have arrived."""
         # For a caller that keeps some chunks while it requests more.
         self._write_answers()
-        if self._chunks:
+        if self._queues or self._ends:
             # Let the loop read and write between two rounds even under constant load.
             await asyncio.sleep(0)
         elif not self._woken:
             await self._wait(timeout_s)
         self._woken = False
         # Not all at once: between two rounds the clock is read and the loop runs.
-        count = min(len(self._chunks), _ROUND)
-        self._handed_over += count
-        return [self._chunks.popleft() for _ in range(count)]
+        chunks = self._queues.take()
+        self._handed_over += len(chunks)
+        if self._ends:
+            chunks += self._ends
+            self._ends.clear()
+        return chunks
 
     async def _wait(self, timeout_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -173,249 +178,148 @@ class Flume:
 
         A batch that was not handed over by then gets no answer, so its sender keeps it.
         """
-        if self._server is not None:
-            loop = asyncio.get_running_loop()
-            for each in self._server.sockets:
-                loop.remove_reader(each.fileno())
-            # An accepted socket needs the server until its connection is made.
-            for _ in range(_ACCEPT_TURNS):
-                await asyncio.sleep(0)
-            self._server.close()
+        self._listener.close()
+        if self._connecting:
+            await asyncio.wait(self._connecting)
         self._stop_timer()
         self._write_answers()
-        steps = ((_Connection.end, _LINGER_S), (_Connection.close, _CLOSE_TIMEOUT_S))
+        steps = ((Connection.end, LINGER_S), (Connection.close, CLOSE_TIMEOUT_S))
         for step, timeout_s in steps:
             for connection in list(self._connections):
                 step(connection)
             if not self._connections:
-                return
+                break
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await self._all_closed.wait()
         for connection in list(self._connections):
             connection.abort()
+        self.watch.close()
+        if self._senders is not None:
+            self._senders.close()
+        if self._report_timer is not None:
+            self._report_timer.cancel()
+            self._complaints.report()
+
+    def _report(self) -> None:
+        self._complaints.report()
+        self._report_timer = asyncio.get_running_loop().call_later(_REPORT_S, self._report)
+
+    def _end_sender(self, sender: bytes) -> None:
+        self._ends.append(end_of(0, sender))
+        self._end_wait()
+
+    # Called by the listener.
+
+    def _accepted(self, made: socket.socket, peer: Peer) -> None:
+        if len(self._connections) >= self._limit and not self._close_silent():
+            made.close()
+            problem = (
+                f"connection refused: the limit of {self._limit:,} connections is reached, and none"
+                " of them is silent"
+            )
+            self._complaints.say(peer[0], "connection refused", f"{address_text(peer)}: {problem}")
+            return
+        connection = Connection(self, self._opened_count, made, peer)
+        self._opened_count += 1
+        self._connections.add(connection)
+        self._choose_view()
+        self._all_closed.clear()
+        if self._senders is not None:
+            self._senders.opened(connection.sender)
+        task = asyncio.ensure_future(self._connect(connection, made))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, connection: Connection, made: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, made)
+        except OSError:
+            # It is lost already.
+            made.close()
+            self.closed(connection)
+
+    def _make_room(self, error: OSError) -> bool:
+        """Close a silent connection, because the system has no descriptor or memory for another."""
+        limit = f"after {len(self._connections):,} connections: {error.strerror}"
+        self._complaints.say("", f"no connection can be accepted {error.errno}", limit)
+        return self._close_silent()
+
+    def _close_silent(self) -> bool:
+        """Close the connection that has been silent longest, in favour of a new one."""
+        connection = self.watch.longest_silent()
+        if not isinstance(connection, Connection):
+            return False
+        problem = (
+            "connection closed: it was silent longest when the limit of connections was reached"
+        )
+        self.complain(connection, "closed because it was silent longest", problem)
+        self._connections.discard(connection)
+        connection.close()
+        return True
+
+    def _choose_view(self) -> None:
+        count = len(self._connections)
+        self.largest_view = sum(count <= most for most in _CONNECTIONS_OF_READS)
 
     # Called by the connections.
 
-    def number(self) -> int:
-        """Return the number of the next connection."""
-        self._opened_count += 1
-        return self._opened_count - 1
+    @property
+    def waiting(self) -> int:
+        """The number of connections that wait to be served."""
+        return len(self._queues)
 
-    def opened(self, connection: _Connection) -> bool:
-        """Register a connection; return False if there are too many."""
-        if len(self._connections) >= self._limit:
-            return False
-        self._connections.add(connection)
-        self._all_closed.clear()
-        if self._full:
-            connection.pause()
-        return True
+    def received(self, connection: Connection, size: int) -> None:
+        """Serve a connection that has batches of this size, or bytes to decode."""
+        self._queues.add(connection)
+        if self._waiting is not None:
+            self._end_wait()
+        self._pending_bytes += size
+        if self._pending_bytes > PENDING_BYTES and not self.is_full:
+            self._set_full(is_full=True)
 
-    def received(self, connection: _Connection, batches: list[Batch]) -> None:
-        """Queue batches until `receive` returns them."""
-        for batch in batches:
-            kind: Kind = "event" if batch.single else "batch"
-            size = len(batch.message)
-            answer = partial(self._answer, connection, batch)
-            span = (batch.start, size)
-            position = AgentPosition(connection.number, connection.batches)
-            connection.batches += 1
-            chunk = Chunk(batch.message, span, kind, 0, answer, connection.is_open, position)
-            self._chunks.append(chunk)
-            self._pending_bytes += size + _BATCH_BYTES
-        self._end_wait()
-        if self._pending_bytes > PENDING_BYTES and not self._full:
-            self._full = True
-            for each in self._connections:
-                each.pause()
-
-    def closed(self, connection: _Connection) -> None:
-        """Remove a connection and its queued batches, which its sender will send again."""
-        self._connections.discard(connection)
-        if not self._connections:
-            self._all_closed.set()
-        kept = deque(chunk for chunk in self._chunks if _sender(chunk) is not connection)
-        lost = [chunk for chunk in self._chunks if _sender(chunk) is connection]
-        self._chunks = kept
-        for chunk in lost:
-            self._settled(len(chunk.data))
-
-    def _answer(self, connection: _Connection, batch: Batch, outcome: Outcome, reason: str) -> None:
-        connection.answer(batch, outcome, reason)
-        self._settled(len(batch.message))
+    def answered(self, connection: Connection, size: int) -> None:
+        """Take note of the outcome of a batch of this size."""
+        if size > LARGE_BYTES:
+            self._queues.large_answered()
+            self._end_wait()
+        self._pending_bytes -= size + CALL_BYTES
+        if self.is_full and self._pending_bytes <= PENDING_BYTES // 2:
+            self._set_full(is_full=False)
         self._to_flush[connection] = None
         self._handed_over -= 1
         # One write per connection for all answers of a round.
         if not self._handed_over:
             self._write_answers()
+        if not connection.open_batches and connection not in self._connections:
+            self._release(connection)
+
+    def complain(self, connection: Connection, kind: str, problem: str) -> None:
+        """Log a problem with a peer."""
+        self._complaints.say(connection.address, kind, f"{connection.peer}: {problem}")
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection; its batches are dropped when it is their turn."""
+        self.watch.remove(connection)
+        self._connections.discard(connection)
+        self._choose_view()
+        if not self._connections:
+            self._all_closed.set()
+        if not connection.open_batches:
+            self._release(connection)
+
+    def _release(self, connection: Connection) -> None:
+        """Count a connection as closed, once no batch of it is left."""
+        if self._senders is not None and connection.is_counted:
+            connection.is_counted = False
+            self._senders.closed(connection.sender, has_sent=connection.batches > 0)
+
+    def _set_full(self, *, is_full: bool) -> None:
+        self.is_full = is_full
+        for each in self._connections:
+            each.update_reading()
 
     def _write_answers(self) -> None:
         for connection in self._to_flush:
             connection.write_answers()
         self._to_flush.clear()
-
-    def _settled(self, size: int) -> None:
-        self._pending_bytes -= size + _BATCH_BYTES
-        if self._pending_bytes <= PENDING_BYTES and self._full:
-            self._full = False
-            for each in self._connections:
-                each.resume()
-
-
-def _sender(chunk: Chunk) -> _Connection | None:
-    return chunk.answer.args[0] if isinstance(chunk.answer, partial) else None
-
-
-class _Connection(asyncio.BufferedProtocol):
-    def __init__(self, source: Flume, protocols: Protocols) -> None:
-        self._source = source
-        self._session = ServerSession(protocols)
-        self.number = source.number()
-        self.batches = 0
-        self._buffer = source.buffer
-        self._transport: asyncio.Transport | None = None
-        self._peer = "?"
-        self._paused = False
-        self._write_blocked = False
-        self._ending = False
-        self._refused = False
-        self._ended = False
-        # The number of batches that get no answer.
-        self._unanswered = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # A cast, not an assertion: uvloop's transport derives from no asyncio class.
-        self._transport = cast("asyncio.Transport", transport)
-        self._peer = _address(transport.get_extra_info("peername"))
-        if not self._source.opened(self):
-            _log.warning("%s: connection refused: the limit of connections is reached", self._peer)
-            self._transport.abort()
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._ending:
-            return
-        try:
-            batches = self._session.receive(self._buffer[:nbytes])
-        except ProtocolError as error:
-            self._refuse(str(error))
-            return
-        if batches:
-            self._source.received(self, batches)
-        self._flush()
-
-    def eof_received(self) -> bool:
-        """Keep the sending side open while there are batches to answer."""
-        if self._ended:
-            return False
-        try:
-            self._session.close()
-        except ProtocolError as error:
-            self._refuse(str(error))
-        self._ending = True
-        return self._session.open_batches > self._unanswered
-
-    def pause_writing(self) -> None:
-        """Stop reading from a peer that does not read its answers."""
-        self._write_blocked = True
-        self._update_reading()
-
-    def resume_writing(self) -> None:
-        self._write_blocked = False
-        self._update_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            _log.info("%s: %s", self._peer, exc)
-        self._transport = None
-        self._source.closed(self)
-
-    def is_open(self) -> bool:
-        """Return whether answers can still be sent."""
-        return self._transport is not None
-
-    def answer(self, batch: Batch, outcome: Outcome, reason: str) -> None:
-        """Queue the answer to a batch, or end the connection without one."""
-        if self._transport is None:
-            return
-        if outcome == "close":
-            self._unanswered += 1
-            self._refuse(reason)
-        else:
-            self._session.answer(batch, _STATUS[outcome])
-
-    def write_answers(self) -> None:
-        """Send the queued answers, and close if they were the last."""
-        if self._transport is None:
-            return
-        self._flush()
-        # Batches that it sent earlier are applied, so they are answered before the end.
-        if self._ending and self._session.open_batches <= self._unanswered:
-            self._transport.close()
-
-    def pause(self) -> None:
-        self._paused = True
-        self._update_reading()
-
-    def resume(self) -> None:
-        self._paused = False
-        self._update_reading()
-
-    def _update_reading(self) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        # Both calls are idempotent.
-        if self._paused or self._write_blocked:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
-
-    def end(self) -> None:
-        """
-        Send the buffered bytes, and wait for the peer to close.
-
-        Bytes in flight are read and discarded. Closing a socket with unread bytes resets the
-        connection, and the peer would lose answers that it has not read yet; it would send counted
-        batches again.
-        """
-        self._ending = self._ended = True
-        if self._transport is not None and not self._transport.is_closing():
-            # The connection may already be lost, which the loop has not noticed.
-            with suppress(OSError):
-                self._transport.write_eof()
-            self._transport.resume_reading()
-
-    def close(self) -> None:
-        """Send the buffered bytes, and close."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _refuse(self, problem: str) -> None:
-        """Log once why this connection ends; earlier batches are still answered."""
-        if self._refused or self._transport is None:
-            return
-        _log.warning("%s: connection closed: %s", self._peer, problem)
-        self._refused = True
-        self._ending = True
-        self._flush()
-        if self._session.open_batches <= self._unanswered:
-            self._transport.close()
-
-    def _flush(self) -> None:
-        data = self._session.to_send()
-        if data and self._transport is not None:
-            self._transport.write(data)
-
-
-def _address(address: tuple[object, ...] | None) -> str:
-    if not address:
-        return "a closed connection"
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"

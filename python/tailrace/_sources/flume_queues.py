@@ -1,0 +1,123 @@
+"""The order in which the calls of all connections are served."""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailrace._sources import Chunk
+
+__all__ = ["CALL_BYTES", "LARGE_BYTES", "Queue", "Queues"]
+
+# The cost of a call besides its bytes: its memory, and about the time to count so many bytes.
+CALL_BYTES = 600
+
+# A larger call is worked on in a thread, and no other such call meanwhile. So others wait for at
+# most one.
+LARGE_BYTES = 256 * 1024
+
+# A turn of a connection, while others wait.
+_TURN_CALLS = 8
+_TURN_BYTES = 64 * 1024
+
+# What is handed over at once. Between two rounds sockets are served and the clock is read.
+_ROUND_CALLS = 256
+_ROUND_BYTES = 1024 * 1024
+
+
+class Queue:
+    """The calls of one connection that were decoded and not handed over."""
+
+    def __init__(self) -> None:
+        self.calls: deque[Chunk] = deque()
+        # What was served so far, in bytes, on the scale of all queues.
+        self.served = 0
+        self.is_queued = False
+
+    def refill(self) -> int:
+        """Decode more bytes into `calls`, if there are any; return the cost without these calls."""
+        raise NotImplementedError
+
+    @property
+    def can_refill(self) -> bool:
+        """Whether `refill` may decode more bytes now."""
+        raise NotImplementedError
+
+
+class Queues:
+    """
+    Weighted fair queueing: the connection whose next call would be finished first goes first.
+
+    Each connection gets the same share of bytes and calls, and one that uses less than its share
+    does not wait for those that use more. A connection costs the same however much others have
+    queued: O(log n) for each turn, nothing when it is closed.
+    """
+
+    def __init__(self) -> None:
+        # By the cost served when the next call is finished, then in the order of arrival.
+        self._heap: list[tuple[int, int, Queue]] = []
+        self._now = 0
+        self._count = 0
+        # Connections whose next call is large, while another large one is worked on.
+        self._parked: deque[Queue] = deque()
+        self._has_large = False
+
+    def __len__(self) -> int:
+        """Return the number of connections that can be served."""
+        return len(self._heap)
+
+    def add(self, queue: Queue) -> None:
+        """Add a connection with calls or undecoded bytes, unless it is queued."""
+        if queue.is_queued:
+            return
+        queue.is_queued = True
+        # What it did not use while it had nothing to serve is lost.
+        queue.served = max(queue.served, self._now)
+        self._push(queue)
+
+    def _push(self, queue: Queue) -> None:
+        size = len(queue.calls[0].data) if queue.calls else 0
+        self._count += 1
+        heappush(self._heap, (queue.served + size + CALL_BYTES, self._count, queue))
+
+    def large_answered(self) -> None:
+        """Let the next large call be handed over."""
+        self._has_large = False
+        if self._parked:
+            self._push(self._parked.popleft())
+
+    def take(self) -> list[Chunk]:
+        """Return the calls of the next round; none if only calls without events were decoded."""
+        heap = self._heap
+        chunks: list[Chunk] = []
+        left = _ROUND_BYTES
+        while heap and left > 0 and len(chunks) < _ROUND_CALLS:
+            self._now, _, queue = heappop(heap)
+            cost = 0 if queue.calls else queue.refill()
+            calls = queue.calls
+            end = len(chunks) + _TURN_CALLS
+            is_parked = False
+            while calls:
+                size = len(calls[0].data)
+                if size > LARGE_BYTES:
+                    if self._has_large:
+                        is_parked = True
+                        break
+                    self._has_large = True
+                chunks.append(calls.popleft())
+                cost += size + CALL_BYTES
+                # Alone, a connection has the whole round.
+                is_over = len(chunks) >= end or cost >= _TURN_BYTES if heap else cost >= left
+                if is_over or len(chunks) >= _ROUND_CALLS:
+                    break
+            queue.served += cost
+            left -= max(cost, CALL_BYTES)
+            if is_parked:
+                self._parked.append(queue)
+            elif calls or queue.can_refill:
+                self._push(queue)
+            else:
+                queue.is_queued = False
+        return chunks
