@@ -266,7 +266,12 @@ impl Engine {
 
     /// Adds a delta. The deltas of a source have to come in the order of its bytes.
     pub fn apply(&self, delta: Delta) -> Result<(), EngineError> {
-        self.with(|state| state.apply(&delta))?;
+        self.apply_heard(delta, None)
+    }
+
+    /// Adds a delta that was received after this much listening to live sources.
+    pub fn apply_heard(&self, delta: Delta, listened: Option<i64>) -> Result<(), EngineError> {
+        self.with(|state| state.apply_heard(&delta, listened))?;
         self.keep_cache(delta)
     }
 
@@ -559,12 +564,7 @@ mod tests {
     #[test]
     fn chunks_are_absorbed_while_the_state_is_locked() {
         let engine = engine();
-        let origin = Origin {
-            source: 0,
-            format: Format::new("tsv:time:epoch,key").unwrap(),
-            now: 0,
-            max_ahead: None,
-        };
+        let origin = Origin::new(0, Format::new("tsv:time:epoch,key").unwrap(), 0);
         let absorb = || engine.absorb(Chunk::Lines(b"5\ta\n6\tb\n"), &origin);
         let delta = engine.with(|_| absorb()).unwrap().unwrap();
         engine.apply(delta).unwrap();
@@ -583,7 +583,7 @@ mod tests {
         let settings = Settings::of_windows(&[Some(10)], Some(10), 0, 0).unwrap();
         let aggregates = Plan::counting().specs().cloned().collect();
         let engine = Engine::for_logs(vec!["key".into()], aggregates, settings, 1, logs).unwrap();
-        (engine, Origin { source: 0, format, now: 0, max_ahead: None })
+        (engine, Origin::new(0, format, 0))
     }
 
     fn feed(engine: &Engine, origin: &Origin, now: i64, line: &[u8]) {
@@ -702,7 +702,7 @@ mod tests {
     fn lines_before_any_time_are_reported_with_the_first_pane() {
         let engine = engine();
         let format = Format::new("tsv:time:epoch,key").unwrap();
-        let origin = Origin { source: 0, format, now: 0, max_ahead: None };
+        let origin = Origin::new(0, format, 0);
         feed(&engine, &origin, 0, b"junk\n");
         assert_eq!(taken(&engine), []);
         feed(&engine, &origin, 0, b"5\ta\n");

@@ -29,7 +29,7 @@
 //! let mut state = State::new(Settings::counting(panes, 300, Clock::Events, Kind::Text), 0);
 //!
 //! let log = br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 5 "-" "ua""#;
-//! let origin = Origin { source: 0, format: Format::new("combined").unwrap(), now: 0, max_ahead: None };
+//! let origin = Origin::new(0, Format::new("combined").unwrap(), 0);
 //! let delta = query.absorb(Chunk::Lines(log), &origin).unwrap();
 //! state.apply(&delta);
 //! state.finish(false);

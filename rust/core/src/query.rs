@@ -1,5 +1,7 @@
 //! Turns chunks into deltas: finds the time, the key and the pane of each line.
 
+use std::ops::RangeInclusive;
+
 use crate::ground::{Kind, MAX_TIME, Panes, Reason, Value};
 use crate::text::filter::{BoundFilter, Filter, Verdict};
 use crate::text::flume::BatchError;
@@ -32,6 +34,27 @@ pub struct Origin {
     pub now: i64,
     /// How far ahead of `now` a time can be before its line is rejected; `None` for no limit.
     pub max_ahead: Option<i64>,
+    /// How far behind `now` a time can be before its line is rejected; `None` for no limit.
+    pub max_behind: Option<i64>,
+    /// The peer that sent it; `None` if the source is its only sender.
+    pub sender: Option<Box<[u8]>>,
+    /// The header of a Flume event that names its sender, if that is not the peer.
+    pub sender_header: Option<Box<[u8]>>,
+}
+
+impl Origin {
+    /// Creates the origin of chunks with times of any distance, whose source is their sender.
+    pub fn new(source: usize, format: Format, now: i64) -> Self {
+        let (max_ahead, max_behind, sender, sender_header) = (None, None, None, None);
+        Self { source, format, now, max_ahead, max_behind, sender, sender_header }
+    }
+
+    /// Returns the oldest and the newest time that is not rejected.
+    fn times(&self) -> (i64, i64) {
+        let first = self.max_behind.map_or(i64::MIN, |behind| self.now.saturating_sub(behind));
+        let last = self.max_ahead.map_or(i64::MAX, |ahead| self.now.saturating_add(ahead));
+        (first, last)
+    }
 }
 
 /// What to compute from each line. Absorbing changes nothing, so threads can share a query.
@@ -85,11 +108,17 @@ impl Query {
         lines: Lines,
     ) -> Result<Delta, BatchError> {
         let mut absorbing = self.absorber(delta, origin, lines);
-        match chunk {
-            Chunk::Lines(text) => {
+        match (chunk, &origin.sender_header) {
+            (Chunk::Lines(text), _) => {
                 for line in Split::new(text) {
                     absorbing.line(line, None);
                 }
+            }
+            (_, Some(header)) if self.time != Time::Arrival => {
+                absorbing.delta.split_by_sender();
+                chunk.for_each_sent(header, |line, stamp, sender| {
+                    absorbing.sent_line(line, stamp, sender);
+                })?;
             }
             _ => chunk.for_each_stamped(|line, stamp| absorbing.line(line, stamp))?,
         }
@@ -111,9 +140,15 @@ impl Query {
         absorbing.finish()
     }
 
-    fn absorber<'a>(&'a self, delta: Delta, origin: &'a Origin, mut lines: Lines) -> Absorber<'a> {
-        let ahead = origin.max_ahead.map(|ahead| origin.now.saturating_add(ahead));
-        let pair = lines.pair.take().map(|pair| (pair, ahead.unwrap_or(i64::MAX)));
+    fn absorber<'a>(
+        &'a self,
+        mut delta: Delta,
+        origin: &'a Origin,
+        mut lines: Lines,
+    ) -> Absorber<'a> {
+        delta.received_from(origin.sender.as_deref(), origin.now);
+        let (first, last) = origin.times();
+        let pair = lines.pair.take().map(|pair| (pair, first..=last));
         let waiting = PendingEvents::default();
         Absorber { query: self, origin, lines, pair, waiting, delta }
     }
@@ -176,10 +211,14 @@ impl Query {
         if time.is_none() && self.panes.is_some() {
             return Err(Skip::Rejected(Reason::NoTime));
         }
-        if let (Some(time), Some(max_ahead)) = (time, origin.max_ahead)
-            && time > origin.now.saturating_add(max_ahead)
-        {
-            return Err(Skip::Rejected(Reason::Future));
+        if let Some(time) = time {
+            let (first, last) = origin.times();
+            if time > last {
+                return Err(Skip::Rejected(Reason::Future));
+            }
+            if time < first {
+                return Err(Skip::Rejected(Reason::Past));
+            }
         }
         // Before the lateness check, which only concerns selected lines. The time of a filtered
         // line still counts: it shows how far the log has advanced, so that snapshots of rare
@@ -238,8 +277,8 @@ struct Absorber<'a> {
     query: &'a Query,
     origin: &'a Origin,
     lines: Lines,
-    /// Reads key and time together, and the limit of the time.
-    pair: Option<(TextAndTime, i64)>,
+    /// Reads key and time together, and the times that are not rejected.
+    pair: Option<(TextAndTime, RangeInclusive<i64>)>,
     waiting: PendingEvents<'a>,
     delta: Delta,
 }
@@ -254,14 +293,26 @@ impl<'a> Absorber<'a> {
         }
     }
 
+    /// Counts a line whose event names its sender.
+    fn sent_line(&mut self, line: &'a [u8], stamp: Option<&'a [u8]>, sender: Option<&'a [u8]>) {
+        // An empty name is none.
+        let sender = sender.filter(|sender| !sender.is_empty());
+        if self.delta.has_turned(sender) {
+            self.waiting.count(&mut self.delta, &self.query.seed);
+            self.delta.turn_to(sender);
+        }
+        self.line(line, stamp);
+        self.delta.note_event();
+    }
+
     /// Returns the pane and the key of a line, if both can be read directly, the query needs
     /// nothing else, and the line is not late. All other lines are left to `any_line`.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call per line costs a tenth of a short line")]
     fn pair_of(&mut self, line: &'a [u8]) -> Option<(i64, &'a [u8])> {
-        let (pair, last) = self.pair.as_ref()?;
+        let (pair, times) = self.pair.as_ref()?;
         let (key, time) = pair.read(line)?;
-        if line.len() > MAX_LINE_BYTES || time > *last {
+        if line.len() > MAX_LINE_BYTES || !times.contains(&time) {
             return None;
         }
         let pane = self.delta.pane_of(self.query.panes, time)?;
@@ -507,7 +558,7 @@ mod tests {
             ] {
                 let format = Format::new(spec).unwrap();
                 let now = 1_700_000_000_000_000;
-                let origin = Origin { source: 0, format, now, max_ahead };
+                let origin = Origin { max_ahead, ..Origin::new(0, format, now) };
                 let short = query.lines_of(&origin.format);
                 prop_assert_eq!(short.pair.is_some(), is_short, "{}", spec);
                 let long = Lines { pair: None, ..query.lines_of(&origin.format) };

@@ -44,7 +44,7 @@ fn absorb(query: &Query, text: &[u8], source: usize) -> Delta {
 }
 
 fn origin(source: usize, format: Format) -> Origin {
-    Origin { source, format, now: 0, max_ahead: None }
+    Origin::new(source, format, 0)
 }
 
 /// An engine that counts by a field. It caches key lookups from chunk to chunk.
@@ -414,6 +414,7 @@ fn an_idle_source_does_not_hold_the_watermark_back() {
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let query = query(panes, 6);
     let mut state = State::new(settings(panes, 5, 2), 0);
+    state.listen_to(1, 0);
     let at = |seconds: i64, source| absorb(&query, &line(seconds, b"/a"), source);
     let end = |state: &mut State| {
         let mut last = None;
@@ -425,6 +426,8 @@ fn an_idle_source_does_not_hold_the_watermark_back() {
     state.apply(&at(10, 0));
     state.apply(&at(20, 0));
     assert_eq!(end(&mut state), None, "the second source has no time");
+    state.mark_idle(0);
+    assert_eq!(end(&mut state), None, "it was listened to for no longer");
     state.mark_idle(1);
     assert_eq!(end(&mut state), Some(16), "the window after 10 is empty at 16");
     // A line that does not match has no time.
@@ -433,18 +436,19 @@ fn an_idle_source_does_not_hold_the_watermark_back() {
     assert_eq!(end(&mut state), Some(26));
     // It resumes: events in closed panes are late, events in open panes count, and it holds the
     // watermark back again.
-    state.apply(&at(12, 1));
-    state.apply(&at(30, 1));
+    state.apply_heard(&at(12, 1), Some(2));
+    state.apply_heard(&at(30, 1), Some(2));
+    state.mark_idle(2);
     state.apply(&at(40, 0));
     assert_eq!((state.lines().late, state.lines().counted), (1, 5));
     assert_eq!(end(&mut state), None);
     // If all sources are idle, the newest time of any source counts, even of one that has ended.
-    state.mark_idle(1);
+    state.mark_idle(3);
     assert_eq!(end(&mut state), Some(36));
-    state.apply(&at(41, 1));
+    state.apply_heard(&at(41, 1), Some(3));
     state.apply(&at(50, 0));
     state.end_source(0);
-    state.mark_idle(1);
+    state.mark_idle(4);
     assert_eq!(end(&mut state), Some(47));
 }
 

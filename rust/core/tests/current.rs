@@ -72,7 +72,7 @@ type Event = (usize, i64, u8, i64);
 fn apply(engine: &Engine, events: &[Event], now: i64) {
     for (source, at, key, value) in events {
         let text = format!("{at}\t{key}\t{value}\t/{value}\n");
-        let origin = Origin { source: *source, format: format(), now, max_ahead: None };
+        let origin = Origin::new(*source, format(), now);
         ok(engine.apply(ok(engine.absorb(Chunk::Lines(text.as_bytes()), &origin))));
     }
 }

@@ -149,7 +149,7 @@ proptest! {
         let (mut start, mut found) = (0, Vec::new());
         for (end, look) in ends.into_iter().zip(looks) {
             let text: Vec<u8> = events[start..end].iter().flat_map(|event| event.line()).collect();
-            let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
+            let origin = Origin::new(0, combined(), 0);
             state.apply(&query.absorb(Chunk::Lines(&text), &origin).unwrap());
             start = end;
             while let Some(snapshot) = look.then(|| state.next_snapshot()).flatten() {
@@ -165,7 +165,7 @@ proptest! {
 
         // A caller that only asks for the newest snapshot gets the last one.
         let text: Vec<u8> = events.iter().flat_map(|event| event.line()).collect();
-        let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
+        let origin = Origin::new(0, combined(), 0);
         let mut state = State::new(settings, 0);
         state.apply(&query.absorb(Chunk::Lines(&text), &origin).unwrap());
         state.finish(false);
@@ -205,7 +205,7 @@ fn without_a_window_the_bounds_are_those_of_counted_lines() {
         .collect();
     let settings = Settings::counting(None, 1, Clock::Events, Kind::Text);
     let mut state = State::new(settings, 0);
-    let origin = Origin { source: 0, format: combined(), now: 0, max_ahead: None };
+    let origin = Origin::new(0, combined(), 0);
     let query = query(None, selected_lines(), Time::Log);
     state.apply(&query.absorb(Chunk::Lines(&text), &origin).unwrap());
     assert_eq!(
@@ -221,7 +221,7 @@ fn by_arrival_a_time_range_applies_to_the_time_of_the_line() {
     let text = [at(90_000), at(90_001), broken, at(90_002)].concat();
     let panes = Panes { width: SECOND, offset: 0, lateness: 0 };
     let range = selected_lines().between(Some(90_001 * SECOND), Some(90_002 * SECOND));
-    let origin = Origin { source: 0, format: combined(), now: 7 * SECOND, max_ahead: None };
+    let origin = Origin::new(0, combined(), 7 * SECOND);
     let delta =
         query(Some(panes), range, Time::Arrival).absorb(Chunk::Lines(&text), &origin).unwrap();
     let lines = delta.lines();

@@ -630,7 +630,7 @@ fn a_state_of_a_log_resumes_from_an_export() {
         seed: Seed::new(1),
     };
     let format = Format::new("combined").unwrap_or_else(|error| unreachable!("{error:?}"));
-    let origin = Origin { source: 0, format, now: 0, max_ahead: None };
+    let origin = Origin::new(0, format, 0);
     let lines = [
         (1, "/a"),
         (0, ""),

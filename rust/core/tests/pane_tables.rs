@@ -212,7 +212,7 @@ fn settings(lateness: i64) -> Settings {
 }
 
 fn origin(format: Format) -> Origin {
-    Origin { source: 0, format, now: 0, max_ahead: None }
+    Origin::new(0, format, 0)
 }
 
 fn column(lines: &[Vec<u8>]) -> InputColumn<Cells> {

@@ -77,7 +77,8 @@ impl PyEngine {
         engine.map(Self).map_err(error)
     }
 
-    #[pyo3(signature = (data, /, *, kind, span, source, format, now_us, max_ahead_us))]
+    #[pyo3(signature = (data, /, *, kind, span, source, format, now_us, max_ahead_us,
+                        max_behind_us=None, sender=None, sender_header=None))]
     fn absorb(
         &self,
         py: Python<'_>,
@@ -88,23 +89,32 @@ impl PyEngine {
         format: FormatArg<'_>,
         now_us: i64,
         max_ahead_us: Option<i64>,
+        max_behind_us: Option<i64>,
+        sender: Option<&[u8]>,
+        sender_header: Option<&[u8]>,
     ) -> PyResult<PyDelta> {
         let chunk = chunk(kind, data, span)?;
         let format = format.get()?;
-        let origin = Origin { source, format, now: now_us, max_ahead: max_ahead_us };
+        let origin = Origin {
+            max_ahead: max_ahead_us,
+            max_behind: max_behind_us,
+            sender: sender.map(Into::into),
+            sender_header: sender_header.map(Into::into),
+            ..Origin::new(source, format, now_us)
+        };
         let delta = py.detach(|| self.0.absorb(chunk, &origin)).map_err(error)?;
         let (newest_us, lines) = (delta.newest_time(), *delta.lines());
         Ok(PyDelta { delta: Mutex::new(Some(delta)), newest_us, lines })
     }
 
-    /// Adds a delta. Each delta can be applied once.
-    #[pyo3(signature = (delta, /))]
-    fn apply(&self, py: Python<'_>, delta: &PyDelta) -> PyResult<()> {
+    /// Adds a delta, after this much listening to live sources. Each delta can be applied once.
+    #[pyo3(signature = (delta, /, listened_us=None))]
+    fn apply(&self, py: Python<'_>, delta: &PyDelta, listened_us: Option<i64>) -> PyResult<()> {
         py.detach(|| {
             let delta = lock(&delta.delta)?.take();
             let delta =
                 delta.ok_or_else(|| PyValueError::new_err("the delta was applied already"))?;
-            self.0.apply(delta).map_err(error)
+            self.0.apply_heard(delta, listened_us).map_err(error)
         })
     }
 
@@ -113,9 +123,20 @@ impl PyEngine {
         py.detach(|| self.0.with(State::add_source)).map_err(error)
     }
 
-    #[pyo3(signature = (source, /))]
-    fn end_source(&self, py: Python<'_>, source: usize) -> PyResult<()> {
-        py.detach(|| self.0.with(|state| state.end_source(source))).map_err(error)
+    /// Marks a source as a live one, which can be idle and is listened to from now on.
+    #[pyo3(signature = (source, /, listened_us=0))]
+    fn listen_to(&self, py: Python<'_>, source: usize, listened_us: i64) -> PyResult<()> {
+        py.detach(|| self.0.with(|state| state.listen_to(source, listened_us))).map_err(error)
+    }
+
+    /// Ends a source, or one of its senders.
+    #[pyo3(signature = (source, /, sender=None))]
+    fn end_source(&self, py: Python<'_>, source: usize, sender: Option<&[u8]>) -> PyResult<()> {
+        let end = |state: &mut State| match sender {
+            None => state.end_source(source),
+            Some(sender) => state.end_sender(source, sender),
+        };
+        py.detach(|| self.0.with(end)).map_err(error)
     }
 
     #[pyo3(signature = (now_us, /))]
@@ -123,10 +144,23 @@ impl PyEngine {
         py.detach(|| self.0.advance(now_us)).map_err(error)
     }
 
-    /// Excludes an idle source from the watermark.
+    /// Excludes live sources and senders from the watermark that gave their last event time before
+    /// this much listening.
+    #[pyo3(signature = (before_us, /))]
+    fn mark_idle(&self, py: Python<'_>, before_us: i64) -> PyResult<()> {
+        py.detach(|| self.0.with(|state| state.mark_idle(before_us))).map_err(error)
+    }
+
+    /// Returns whether a source has had so many senders at once that some share a watermark.
     #[pyo3(signature = (source, /))]
-    fn mark_idle(&self, py: Python<'_>, source: usize) -> PyResult<()> {
-        py.detach(|| self.0.with(|state| state.mark_idle(source))).map_err(error)
+    fn is_crowded(&self, py: Python<'_>, source: usize) -> PyResult<bool> {
+        py.detach(|| self.0.with(|state| state.is_crowded(source))).map_err(error)
+    }
+
+    /// Returns the time that it is by the events of the living senders.
+    #[pyo3(signature = (now_us, /))]
+    fn log_time(&self, py: Python<'_>, now_us: i64) -> PyResult<Option<i64>> {
+        py.detach(|| self.0.with(|state| state.log_time(now_us))).map_err(error)
     }
 
     /// Returns the source to read next, so that the fewest panes stay open.

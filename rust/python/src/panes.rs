@@ -38,7 +38,7 @@ impl PyPaneCounter {
         let logs = Logs { formats, time: Time::Log, filter, sources: 1, start: 0 };
         let panes = (width_us, offset_us);
         let engine = Engine::for_panes(by, specs(aggregates), panes, hash_seed, logs, time);
-        let origin = Origin { source: 0, format, now: 0, max_ahead: None };
+        let origin = Origin::new(0, format, 0);
         Ok(Self { engine: engine.map_err(error)?, origin })
     }
 

@@ -11,15 +11,18 @@ pub enum Reason {
     NoTime,
     /// Its time is too far ahead of the clock.
     Future,
+    /// Its time is too far behind the clock.
+    Past,
 }
 
 impl Reason {
     /// Every reason with its name in snapshots.
-    pub const NAMES: [(&'static str, Self); 4] = [
+    pub const NAMES: [(&'static str, Self); 5] = [
         ("no-match", Self::NoMatch),
         ("too-long", Self::TooLong),
         ("no-time", Self::NoTime),
         ("future", Self::Future),
+        ("past", Self::Past),
     ];
 
     /// Returns the reason's name in snapshots.

@@ -69,25 +69,41 @@ pub(crate) struct Event<'a> {
     pub(crate) body: &'a [u8],
     /// The text of the `timestamp` header.
     pub(crate) timestamp: Option<&'a [u8]>,
+    /// The text of the header that was asked for.
+    pub(crate) header: Option<&'a [u8]>,
 }
 
 /// Calls `event` for every event of an `appendBatch` parameter, in order.
 pub(crate) fn for_each_event<'a>(
     bytes: &'a [u8],
+    event: impl FnMut(Event<'a>),
+) -> Result<(), BatchError> {
+    for_each_event_with(bytes, |_| false, event)
+}
+
+/// Like [`for_each_event`], also with the header whose name is accepted.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "without a header the comparison vanishes")]
+pub(crate) fn for_each_event_with<'a>(
+    bytes: &'a [u8],
+    is_header: impl Fn(&[u8]) -> bool + Copy,
     mut event: impl FnMut(Event<'a>),
 ) -> Result<(), BatchError> {
     let mut walk = Walk { bytes, at: 0 };
     walk.blocks(|walk| {
-        event(walk.event()?);
+        event(walk.event(is_header)?);
         Ok(())
     })?;
     walk.end()
 }
 
 /// Reads the single event of an `append` parameter.
-pub(crate) fn event(bytes: &[u8]) -> Result<Event<'_>, BatchError> {
+pub(crate) fn event(
+    bytes: &[u8],
+    is_header: impl Fn(&[u8]) -> bool,
+) -> Result<Event<'_>, BatchError> {
     let mut walk = Walk { bytes, at: 0 };
-    let event = walk.event()?;
+    let event = walk.event(is_header)?;
     walk.end()?;
     Ok(event)
 }
@@ -98,8 +114,8 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn event(&mut self) -> Result<Event<'a>, BatchError> {
-        let mut timestamp = None;
+    fn event(&mut self, is_header: impl Fn(&[u8]) -> bool) -> Result<Event<'a>, BatchError> {
+        let (mut timestamp, mut header) = (None, None);
         self.blocks(|walk| {
             let name = walk.sized()?;
             let value = walk.sized()?;
@@ -107,9 +123,12 @@ impl<'a> Walk<'a> {
             if name == TIMESTAMP {
                 timestamp = Some(value);
             }
+            if is_header(name) {
+                header = Some(value);
+            }
             Ok(())
         })?;
-        Ok(Event { body: self.sized()?, timestamp })
+        Ok(Event { body: self.sized()?, timestamp, header })
     }
 
     /// Reads the blocks of an array or a map, including the zero count that ends them.
@@ -202,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_timestamp_is_the_last_header_of_that_name() {
-        let read = |bytes| event(bytes).unwrap().timestamp;
+        let read = |bytes| event(bytes, |_| false).unwrap().timestamp;
         assert_eq!(read(b"\x02\x12timestamp\x0415\x00\x00"), Some(&b"15"[..]));
         assert_eq!(read(b"\x04\x12timestamp\x0415\x12timestamp\x0416\x00\x00"), Some(&b"16"[..]));
         assert_eq!(read(b"\x02\x12Timestamp\x0415\x00\x00"), None);
@@ -229,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_single_event_is_a_record_without_a_count() {
-        assert_eq!(event(b"\x00\x0csingle").unwrap().body, b"single");
+        assert_eq!(event(b"\x00\x0csingle", |_| false).unwrap().body, b"single");
     }
 
     #[test]

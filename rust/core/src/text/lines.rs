@@ -43,8 +43,29 @@ impl<'a> Chunk<'a> {
                 flume::for_each_event(bytes, |event| line(event.body, event.timestamp))
             }
             Self::Event(bytes) => {
-                let event = flume::event(bytes)?;
+                let event = flume::event(bytes, |_| false)?;
                 line(event.body, event.timestamp);
+                Ok(())
+            }
+        }
+    }
+
+    /// Calls `line` for every line in order, with the texts of the headers `timestamp` and `name`
+    /// of its event, as far as it has them.
+    pub(crate) fn for_each_sent(
+        self,
+        name: &[u8],
+        mut line: impl FnMut(&'a [u8], Option<&'a [u8]>, Option<&'a [u8]>),
+    ) -> Result<(), BatchError> {
+        let is_header = |header: &[u8]| header == name;
+        match self {
+            Self::Lines(_) => self.for_each(|body| line(body, None, None)),
+            Self::Batch(bytes) => flume::for_each_event_with(bytes, is_header, |event| {
+                line(event.body, event.timestamp, event.header);
+            }),
+            Self::Event(bytes) => {
+                let event = flume::event(bytes, is_header)?;
+                line(event.body, event.timestamp, event.header);
                 Ok(())
             }
         }

@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 
 use super::aggregate::Column;
 use super::keys::{Dictionary, KeyBytes, LastEntry, Seed, encode_int};
+use super::parts::{PartView, Parts, Working};
 use crate::ground::{Counters, Panes};
 
 /// The number of events whose key lookups overlap.
@@ -32,6 +33,12 @@ pub(crate) struct PendingEvent<'a> {
 #[derive(Debug)]
 pub struct Delta {
     pub(crate) source: usize,
+    /// Who sent it; `None` if the source is its only sender.
+    sender: Option<Box<[u8]>>,
+    /// The parts of several senders, if its events name them.
+    parts: Option<Box<Parts>>,
+    /// The clock when it was received.
+    pub(crate) received: i64,
     pub(crate) keys: Dictionary,
     /// The numbers of the panes in order of appearance; an entry refers to an index here.
     pub(crate) panes: Vec<i64>,
@@ -79,6 +86,11 @@ impl TimeBounds {
         self.newest = self.newest.max(time);
     }
 
+    pub(super) fn include(&mut self, other: Self) {
+        self.oldest = self.oldest.min(other.oldest);
+        self.newest = self.newest.max(other.newest);
+    }
+
     pub(crate) fn oldest(self) -> Option<i64> {
         Some(self.oldest).filter(|&oldest| oldest < i64::MAX)
     }
@@ -103,6 +115,10 @@ struct LastPane {
     times: Range<i64>,
     /// The pane is closed once the newest event has this time.
     until: i64,
+}
+
+impl LastPane {
+    const NONE: Self = Self { number: 0, times: 0..0, until: 0 };
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +154,9 @@ impl Delta {
     pub(crate) fn new(source: usize, columns: Vec<Box<dyn Column>>) -> Self {
         Self {
             source,
+            sender: None,
+            parts: None,
+            received: i64::MAX,
             keys: Dictionary::default(),
             panes: Vec::new(),
             entries: Vec::new(),
@@ -149,7 +168,7 @@ impl Delta {
             evicted: None,
             pane: 0,
             places: HashTable::new(),
-            last_pane: LastPane { number: 0, times: 0..0, until: 0 },
+            last_pane: LastPane::NONE,
             panes_before: 0,
         }
     }
@@ -191,6 +210,53 @@ impl Delta {
     #[must_use]
     pub fn of_source(self, source: usize) -> Self {
         Self { source, ..self }
+    }
+
+    /// Names the peer that sent it, and when it was received.
+    pub(crate) fn received_from(&mut self, peer: Option<&[u8]>, received: i64) {
+        (self.sender, self.received) = (peer.map(Into::into), received);
+    }
+
+    /// Splits it by sender: [`turn_to`](Self::turn_to) names the one of the next events.
+    pub(crate) fn split_by_sender(&mut self) {
+        self.parts = Some(Box::default());
+    }
+
+    /// Returns whether the next event is of another sender than the one before; `None` is the peer.
+    pub(crate) fn has_turned(&self, sender: Option<&[u8]>) -> bool {
+        self.parts.as_ref().is_some_and(|parts| !parts.is_current(sender))
+    }
+
+    /// Assigns the next events to a sender. All events so far have to be counted.
+    pub(crate) fn turn_to(&mut self, sender: Option<&[u8]>) {
+        let Self { parts, time_bounds, skipped, .. } = self;
+        if let Some(parts) = parts {
+            parts.turn_to(sender, &mut Working { bounds: time_bounds, skipped });
+            self.last_pane = LastPane::NONE;
+            self.pane = usize::MAX;
+        }
+    }
+
+    /// Records that an event was read, which may have the first time of its sender.
+    pub(crate) fn note_event(&mut self) {
+        if let Some(parts) = &mut self.parts
+            && self.time_bounds.newest().is_some()
+        {
+            parts.note_first_time();
+        }
+    }
+
+    /// Returns what each sender sent, in the order in which a state adds it.
+    pub(super) fn parts(&self) -> Vec<PartView<'_>> {
+        if let Some(parts) = &self.parts {
+            return parts.views(self.sender.as_deref());
+        }
+        vec![PartView {
+            sender: self.sender.as_deref(),
+            newest: self.time_bounds.newest(),
+            skipped: &self.skipped,
+            places: (0..self.panes.len()).collect(),
+        }]
     }
 
     /// Records the time of an event that counts.
@@ -296,8 +362,12 @@ impl Delta {
         place
     }
 
-    /// Writes the cached counts to their entries.
+    /// Ends the chunk: writes the cached counts to their entries.
     pub(crate) fn write_counts(&mut self) {
+        let Self { parts, time_bounds, skipped, .. } = self;
+        if let Some(parts) = parts {
+            parts.finish(&mut Working { bounds: time_bounds, skipped });
+        }
         for last_entry in self.keys.last_entries() {
             if let Some(entry) = self.entries.get_mut(last_entry.entry as usize) {
                 entry.count = last_entry.count;
@@ -366,13 +436,23 @@ impl Delta {
 
     #[inline(never)]
     fn look_up_place(&mut self, pane: i64, seed: &Seed) -> usize {
-        let Self { panes, places, .. } = self;
-        let hash = |pane: i64| seed.hash(Some(&encode_int(pane)));
-        let entry = places.entry(hash(pane), |&at| panes[at] == pane, |&at| hash(panes[at]));
-        let entry = entry.or_insert(panes.len());
+        let Self { panes, places, parts, .. } = self;
+        let part = parts.as_ref().map_or(0, |parts| parts.current());
+        let mut none = Vec::new();
+        let of_panes = parts.as_mut().map_or(&mut none, |parts| parts.of_panes());
+        let of_pane = |of_panes: &[usize], at: usize| of_panes.get(at).copied().unwrap_or(0);
+        let hash = |pane: i64, part: usize| {
+            // Any mix will do, because equality is exact.
+            let mixed = (part as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).cast_signed();
+            seed.hash(Some(&encode_int(pane.wrapping_add(mixed))))
+        };
+        let is_same = |&at: &usize| panes[at] == pane && of_pane(of_panes, at) == part;
+        let rehash = |&at: &usize| hash(panes[at], of_pane(of_panes, at));
+        let entry = places.entry(hash(pane, part), is_same, rehash).or_insert(panes.len());
         self.pane = *entry.get();
         if self.pane == panes.len() {
             panes.push(pane);
+            of_panes.push(part);
         }
         self.pane
     }

@@ -15,11 +15,12 @@ use super::delta::{Delta, Entry, Evicted, TimeBounds};
 use super::delta_builder::DeltaBuilder;
 use super::keys::KeyTable;
 use super::pane::Pane;
+use super::parts::PartView;
 use super::schedule::Schedule;
 use super::settings::{Clock, Settings};
 use super::snapshot::{ClosedPane, Snapshot, SnapshotBuilder};
 use super::totals::Totals;
-use super::watermark::Watermark;
+use super::watermark::{Shown, Watermark};
 use super::window::Window;
 use crate::ground::{Counters, Kind, Panes, Rows};
 
@@ -97,6 +98,11 @@ impl State {
 
     /// Adds a delta. The deltas of a source have to come in the order of its bytes.
     pub fn apply(&mut self, delta: &Delta) {
+        self.apply_heard(delta, None);
+    }
+
+    /// Adds a delta that was received after this much listening to live sources.
+    pub fn apply_heard(&mut self, delta: &Delta, listened: Option<i64>) {
         self.lines.add(&delta.lines);
         self.oldest = [self.oldest, delta.time_bounds.oldest()].into_iter().flatten().min();
         self.newest = self.newest.max(delta.time_bounds.newest());
@@ -108,30 +114,49 @@ impl State {
         if let Some(other) = delta.other {
             numbers[other as usize] = u32::MAX;
         }
-        let Self { keys, open, settings, window, .. } = self;
-        let seen = self.watermark.seen(delta.source);
+        let by_pane = delta.by_pane();
+        for part in delta.parts() {
+            self.apply_part(panes, delta, &part, &by_pane, &mut numbers);
+            let PartView { sender, newest, .. } = part;
+            let (source, received) = (delta.source, delta.received);
+            self.watermark.note(Shown { source, sender, newest, received, listened });
+        }
+        if let Some(evicted) = delta.evicted {
+            self.note_evicted(evicted);
+        }
+    }
+
+    /// Adds what one sender sent. `numbers` has the number of each key of the delta, if it is known.
+    fn apply_part(
+        &mut self,
+        panes: Panes,
+        delta: &Delta,
+        part: &PartView<'_>,
+        by_pane: &[Vec<u32>],
+        numbers: &mut [u32],
+    ) {
+        let Self { keys, open, settings, window, unreported, .. } = self;
+        let seen = self.watermark.seen(delta.source, part.sender);
         let reached = seen.map(|time| panes.number(time));
-        let late: Vec<bool> = delta.panes.iter().map(|&pane| panes.is_late(pane, seen)).collect();
-        let unreported = &mut self.unreported;
         let mut note = |pane: Option<i64>, lines: &Counters| {
             unreported.entry(pane.unwrap_or(i64::MIN)).or_default().add(lines);
         };
-        for (pane, entries) in delta.by_pane().into_iter().enumerate() {
+        for &place in &part.places {
+            let (number, entries) = (delta.panes[place], &by_pane[place]);
             let entry = |place: &u32| delta.entries[*place as usize];
             let count: u64 = entries.iter().map(|place| u64::from(entry(place).count)).sum();
             if count == 0 {
                 continue;
             }
-            if late[pane] {
+            if panes.is_late(number, seen) {
                 self.lines.counted -= count;
                 self.lines.late += count;
                 // If it were late by this chunk alone, the chunk would have skipped it.
                 note(reached, &Counters::of_late(count));
                 continue;
             }
-            let number = delta.panes[pane];
             note(Some(number), &Counters::of_counted(count));
-            for place in &entries {
+            for place in entries {
                 let key = entry(place).key;
                 let known = &mut numbers[key as usize];
                 if *known == u32::MAX {
@@ -150,13 +175,9 @@ impl State {
             });
             pane.add(keys, entries, &delta.columns, is_newest);
         }
-        for (pane, lines) in &delta.skipped {
+        for (pane, lines) in part.skipped {
             note(reached.max(*pane), lines);
         }
-        if let Some(evicted) = delta.evicted {
-            self.note_evicted(evicted);
-        }
-        self.watermark.note(delta.source, delta.time_bounds.newest());
     }
 
     /// Records what is no longer available.
@@ -173,14 +194,36 @@ impl State {
         self.watermark.add_source()
     }
 
+    /// Marks a source as a live one, which can be idle and is listened to from now on.
+    pub fn listen_to(&mut self, source: usize, listened: i64) {
+        self.watermark.listen_to(source, listened);
+    }
+
     /// Removes a source that has ended from the watermark.
     pub fn end_source(&mut self, source: usize) {
         self.watermark.end_source(source);
     }
 
-    /// Excludes an idle source from the watermark until it has a new event time.
-    pub fn mark_idle(&mut self, source: usize) {
-        self.watermark.mark_idle(source);
+    /// Removes a sender that has ended from the watermark. If it comes back, it is a new one.
+    pub fn end_sender(&mut self, source: usize, sender: &[u8]) {
+        self.watermark.end_sender(source, sender);
+    }
+
+    /// Excludes live sources and senders from the watermark that gave their last event time before
+    /// this much listening, each until it gives one again.
+    pub fn mark_idle(&mut self, before: i64) {
+        self.watermark.mark_idle(before);
+    }
+
+    /// Returns whether a source has had so many senders at once that some share a watermark.
+    pub fn is_crowded(&self, source: usize) -> bool {
+        self.watermark.is_crowded(source)
+    }
+
+    /// Returns the time that it is by the events of the living senders, given the clock; `None`
+    /// while none of them has a time.
+    pub fn log_time(&self, now: i64) -> Option<i64> {
+        self.watermark.log_time(now)
     }
 
     /// Returns the source that holds the watermark back. Reading it first keeps the fewest panes

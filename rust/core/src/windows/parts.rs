@@ -1,0 +1,161 @@
+//! The parts of a chunk whose events name their senders.
+//!
+//! A sender is known from its first time on, and what other senders have shown before decides
+//! whether its first events are late. So a round of parts ends before the first time of each
+//! sender of the chunk, and the part of that sender comes first in the next round. Then chunk
+//! boundaries have no effect: within a round all senders are known, and their order does not
+//! matter.
+
+use std::collections::BTreeMap;
+
+use super::delta::TimeBounds;
+use super::watermark::MAX_SENDERS;
+use crate::ground::Counters;
+
+/// The longest name of a sender in bytes; of a longer one, the beginning counts.
+const MAX_NAME: usize = 255;
+
+/// What one sender sent in a round.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// The number of its sender.
+    sender: usize,
+    round: u32,
+    pub(super) newest: Option<i64>,
+    /// Its lines that are in no pane, by the pane that it had reached in this chunk.
+    pub(super) skipped: Vec<(Option<i64>, Counters)>,
+}
+
+#[derive(Debug)]
+struct Sender {
+    /// Its name with a mark, so that no address of a peer equals it; `None` for the peer.
+    name: Option<Box<[u8]>>,
+    /// Its latest part.
+    part: usize,
+    has_time: bool,
+}
+
+/// The parts of a delta.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    senders: Vec<Sender>,
+    numbers: BTreeMap<Option<Box<[u8]>>, usize>,
+    parts: Vec<Part>,
+    round: u32,
+    /// The sender of the current part.
+    current: Option<usize>,
+    /// The part of each pane.
+    of_panes: Vec<usize>,
+    /// The oldest and the newest time of all finished parts.
+    bounds: TimeBounds,
+}
+
+/// A part as a state adds it.
+#[derive(Debug)]
+pub(super) struct PartView<'a> {
+    /// The name of its sender; `None` if the source is its only one.
+    pub(super) sender: Option<&'a [u8]>,
+    pub(super) newest: Option<i64>,
+    pub(super) skipped: &'a [(Option<i64>, Counters)],
+    /// The places of its panes in the delta.
+    pub(super) places: Vec<usize>,
+}
+
+impl Parts {
+    /// Returns whether a sender is the current one; `None` is the peer.
+    pub(super) fn is_current(&self, name: Option<&[u8]>) -> bool {
+        let current = self.current.and_then(|current| self.senders.get(current));
+        current.is_some_and(|sender| sender.name.as_deref().map(|name| &name[1..]) == name.map(cut))
+    }
+
+    /// Makes a sender the current one, and exchanges the times and lines of its part.
+    pub(super) fn turn_to(&mut self, name: Option<&[u8]>, working: &mut Working<'_>) {
+        self.put_back(working);
+        let name = name.map(|name| [b"=", cut(name)].concat().into_boxed_slice());
+        let Self { senders, numbers, parts, round, .. } = self;
+        let is_full = senders.len() > MAX_SENDERS;
+        let number = match numbers.get(&name) {
+            Some(&number) => number,
+            // The last sender is all others.
+            None if is_full => senders.len() - 1,
+            None => {
+                numbers.insert(name.clone(), senders.len());
+                senders.push(Sender { name, part: usize::MAX, has_time: false });
+                senders.len() - 1
+            }
+        };
+        let sender = &mut senders[number];
+        if parts.get(sender.part).is_none_or(|part| part.round != *round) {
+            sender.part = parts.len();
+            parts.push(Part { sender: number, round: *round, ..Part::default() });
+        }
+        let part = &mut parts[sender.part];
+        *working.bounds = TimeBounds::new(None, part.newest);
+        *working.skipped = std::mem::take(&mut part.skipped);
+        self.current = Some(number);
+    }
+
+    /// Begins a round if the current sender has shown its first time.
+    pub(super) fn note_first_time(&mut self) {
+        if let Some(sender) = self.current.and_then(|current| self.senders.get_mut(current))
+            && !std::mem::replace(&mut sender.has_time, true)
+        {
+            self.round += 1;
+            self.parts[sender.part].round = self.round;
+        }
+    }
+
+    /// Puts the times and lines of the current part back into it.
+    fn put_back(&mut self, working: &mut Working<'_>) {
+        if let Some(current) = self.current.take() {
+            let part = &mut self.parts[self.senders[current].part];
+            part.newest = working.bounds.newest();
+            part.skipped = std::mem::take(working.skipped);
+            self.bounds.include(*working.bounds);
+        }
+    }
+
+    /// Ends the chunk, and puts the times of all parts into place.
+    pub(super) fn finish(&mut self, working: &mut Working<'_>) {
+        self.put_back(working);
+        *working.bounds = self.bounds;
+    }
+
+    /// Returns the number of the current part.
+    pub(super) fn current(&self) -> usize {
+        self.current.map_or(0, |current| self.senders[current].part)
+    }
+
+    /// Returns the part of each pane. Whoever adds a pane to the delta adds its part here.
+    pub(super) fn of_panes(&mut self) -> &mut Vec<usize> {
+        &mut self.of_panes
+    }
+
+    /// Returns all parts in the order in which a state adds them.
+    pub(super) fn views<'a>(&'a self, peer: Option<&'a [u8]>) -> Vec<PartView<'a>> {
+        let mut order: Vec<usize> = (0..self.parts.len()).collect();
+        // The part that begins a round is older than the others in it.
+        order.sort_by_key(|&number| self.parts[number].round);
+        let mut places = vec![Vec::new(); self.parts.len()];
+        for (place, &part) in self.of_panes.iter().enumerate() {
+            places[part].push(place);
+        }
+        let view = |number: usize| {
+            let Part { sender, newest, skipped, .. } = &self.parts[number];
+            let sender = self.senders[*sender].name.as_deref().or(peer);
+            let places = std::mem::take(&mut places[number]);
+            PartView { sender, newest: *newest, skipped, places }
+        };
+        order.into_iter().map(view).collect()
+    }
+}
+
+/// The times and the skipped lines of the part that a delta works on.
+pub(super) struct Working<'a> {
+    pub(super) bounds: &'a mut TimeBounds,
+    pub(super) skipped: &'a mut Vec<(Option<i64>, Counters)>,
+}
+
+fn cut(name: &[u8]) -> &[u8] {
+    &name[..name.len().min(MAX_NAME)]
+}
