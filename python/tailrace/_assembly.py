@@ -81,6 +81,9 @@ def count_run(
     sources, origins = sources_of(specs, window, requested)
     feeds = _feeds(sources)
     counted = engine(formats_of(specs, query, condition), feeds.count)
+    for number, origin in enumerate(origins):
+        if origin.is_live:
+            counted.listen_to(number)
     silence = _silence(window, origins)
     counting = Counting(
         counted,
@@ -171,8 +174,8 @@ def _view(engine: _core.Engine, clock: Clock, window: WindowSpec) -> View:
 def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | None:
     if window is None or window.idle_timeout_us is None:
         return None
-    live = [number for number, origin in enumerate(origins) if origin.is_live]
-    return Silence(live, window.idle_timeout_us)
+    is_live = any(origin.is_live for origin in origins)
+    return Silence(window.idle_timeout_us) if is_live else None
 
 
 def row_run(

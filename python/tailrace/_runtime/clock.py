@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from tailrace._errors import log_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-__all__ = ["Clock", "LogClock", "Silence"]
+__all__ = ["Clock", "Silence"]
 
 # A larger difference between the time and the wall clock is a step. The monotonic clock of a system
 # is slewed as its wall clock is, so smaller ones do not grow by themselves.
@@ -143,39 +143,15 @@ def _seconds(step_ns: int) -> str:
     return f"{step_s:,.0f} s" if step_s >= _WHOLE_S else f"{step_s:.1f} s"
 
 
-class LogClock:
-    """
-    The time of a log: its newest event time, carried forward since that time was received.
-
-    So it passes while the log is silent, whether the log is old or its writer's clock is wrong.
-    """
-
-    def __init__(self) -> None:
-        self._newest_us: int | None = None
-        self._received_us = 0
-
-    def observe(self, newest_us: int | None, received_us: int) -> None:
-        """Record the newest event time so far, and when it was received if it is new."""
-        if newest_us is not None and newest_us != self._newest_us:
-            self._newest_us, self._received_us = newest_us, received_us
-
-    def now_us(self, clock_us: int) -> int | None:
-        """Return microseconds since the epoch; None before the first event time."""
-        if self._newest_us is None:
-            return None
-        return self._newest_us + max(clock_us - self._received_us, 0)
-
-
 class Silence:
     """
-    How long each live source has sent no event time, measured while the sources are listened to.
+    How long live sources were listened to, by which the engine judges who is silent.
 
     Only short work in between counts, so that a slow process makes no source silent.
     """
 
-    def __init__(self, live: Iterable[int], timeout_us: int) -> None:
+    def __init__(self, timeout_us: int) -> None:
         self._timeout_us = timeout_us
-        self._since = dict.fromkeys(live, 0)
         self._at_us: int | None = None
         self.listened_us = 0
 
@@ -191,20 +167,6 @@ class Silence:
             self.listened_us += now_us - self._at_us
         self._at_us = now_us
 
-    def add(self, source: int) -> None:
-        """Add a source, which is not silent now."""
-        self._since[source] = self.listened_us
-
-    def observe(self, source: int) -> None:
-        """Record that a source has sent an event time."""
-        if source in self._since:
-            self._since[source] = self.listened_us
-
-    def remove(self, source: int) -> None:
-        """Remove a source."""
-        self._since.pop(source, None)
-
-    def silent_sources(self, listened_us: int) -> list[int]:
-        """Return the sources whose silence exceeds the timeout after `listened_us`."""
-        oldest_us = listened_us - self._timeout_us
-        return [source for source, since in self._since.items() if since < oldest_us]
+    def silent_before(self, listened_us: int) -> int:
+        """Return before how much listening the silent were last heard, after `listened_us`."""
+        return listened_us - self._timeout_us

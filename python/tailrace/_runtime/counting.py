@@ -54,7 +54,7 @@ class Counting(Absorber[Snapshot]):
         layout: How the columns of answers are computed.
         windowed: Whether there is more than one answer.
         sources: The number of sources.
-        silence: Detects idle sources, which the watermark ignores.
+        silence: Measures silence; the watermark ignores who is idle.
         view: Chooses the window of a live display.
     """
 
@@ -87,13 +87,10 @@ class Counting(Absorber[Snapshot]):
 
     def settle(self, taken: StampedChunk, result: Delta) -> tuple[int, None]:
         """Apply the delta of a chunk."""
-        fed = self.apply(taken, result)
-        if self._silence is not None and result.newest_us is not None:
-            self._silence.observe(taken.chunk.source)
+        silence = self._silence
+        fed = self.apply(taken, result, None if silence is None else silence.listened_us)
         if fed:
             self._heard_us = taken.steady_us
-        if self._live is not None and result.newest_us is not None:
-            self._live.observe(taken.now_us)
         return fed, None
 
     def count_with(self, engine: Engine) -> None:
@@ -105,14 +102,13 @@ class Counting(Absorber[Snapshot]):
         super().add_source(origin)
         number = self._engine.add_source()
         self._sources += 1
-        if self._silence is not None and origin.is_live:
-            self._silence.add(number)
+        if origin.is_live:
+            silence = self._silence
+            self._engine.listen_to(number, 0 if silence is None else silence.listened_us)
 
-    def end_source(self, source: int) -> None:
-        """Mark a source as ended."""
-        self._engine.end_source(source)
-        if self._silence is not None:
-            self._silence.remove(source)
+    def end_source(self, source: int, sender: bytes | None = None) -> None:
+        """Mark a source as ended, or one of its senders."""
+        self._engine.end_source(source, sender)
 
     def slowest(self) -> int | None:
         """
@@ -123,10 +119,9 @@ class Counting(Absorber[Snapshot]):
         return self._engine.slowest_source() if self._windowed and self._sources > 1 else None
 
     def mark_idle(self, listened_us: int) -> None:
-        """Exclude sources whose silence exceeds the timeout from the watermark."""
+        """Exclude sources and senders whose silence exceeds the timeout from the watermark."""
         if self._silence is not None:
-            for source in self._silence.silent_sources(listened_us):
-                self._engine.mark_idle(source)
+            self._engine.mark_idle(self._silence.silent_before(listened_us))
 
     def tick(self, now_us: int) -> None:
         """Advance the clock."""

@@ -103,7 +103,7 @@ class Intake:
             return []
         now_us, steady_us = self._clock.stamp_us()
         if not chunk.data:
-            end = StampedChunk(chunk, None, now_us, None, steady_us)
+            end = StampedChunk(chunk, None, now_us, self._origins[chunk.source], steady_us)
             return [*self._settle(chunk.source), end]
         counts = self.counts
         counts.batches += 1
@@ -235,10 +235,10 @@ class Intake:
         self, chunk: Chunk, log_format: Format, now_us: int, steady_us: int
     ) -> list[StampedChunk]:
         """Return a chunk with its format, split where its lines name other columns."""
-        max_ahead_us = self._origins[chunk.source].max_ahead_us
+        origin = self._origins[chunk.source]
         if not log_format.has_header:
             self._looks[chunk.source].look(chunk, log_format)
-            return [StampedChunk(chunk, log_format, now_us, max_ahead_us, steady_us)]
+            return [StampedChunk(chunk, log_format, now_us, origin, steady_us)]
         sections, after = log_format.sections(chunk.data, kind=chunk.kind, span=chunk.span)
         if self._formats[chunk.source] is not None:
             self._formats[chunk.source] = after
@@ -253,7 +253,7 @@ class Intake:
         ends = [None] * (len(sections) - 1) + [chunk.position]
         return [
             StampedChunk(
-                chunk._replace(span=span, position=end), section, now_us, max_ahead_us, steady_us
+                chunk._replace(span=span, position=end), section, now_us, origin, steady_us
             )
             for (span, section), end in zip(sections, ends, strict=True)
         ]

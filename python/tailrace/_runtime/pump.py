@@ -501,9 +501,10 @@ class Pump(Generic[R, O]):
             return answers if self._interval_us is None else chain(answers, (None,))
         self._pending_bytes -= item.size + _CHUNK_BYTES
         if taken.log_format is None:
-            if taken.chunk.sender is None:
-                self._processor.end_source(taken.chunk.source)
-                self.on_source_end(taken.chunk.source)
+            chunk = taken.chunk
+            self._processor.end_source(chunk.source, chunk.sender)
+            if chunk.sender is None:
+                self.on_source_end(chunk.source)
             return ()
         if isinstance(result, BatchError):
             self._malformed += 1

@@ -30,6 +30,8 @@ class Origin:
         name: The name, for people.
         log_format: The format, or the detector that finds it.
         max_ahead_us: How far ahead of the clock the time of a line may be; None for no limit.
+        max_behind_us: How far behind the clock it may be; None for no limit.
+        sender_header: The header of a Flume event that names its sender, if that is not the peer.
         is_live: Whether the source is live.
         zone: The zone of times without one; UTC by default.
         lookups: The data in which fields are looked up.
@@ -42,6 +44,8 @@ class Origin:
         log_format: str | Detector,
         max_ahead_us: int | None = None,
         *,
+        max_behind_us: int | None = None,
+        sender_header: bytes | None = None,
         is_live: bool = False,
         zone: Zone | None = None,
         lookups: Sequence[Lookups] = (),
@@ -50,6 +54,8 @@ class Origin:
         self.name = name
         self.log_format = log_format
         self.max_ahead_us = max_ahead_us
+        self.max_behind_us = max_behind_us
+        self.sender_header = sender_header
         self.is_live = is_live
         self.zone = zone
         self.lookups = lookups
@@ -67,7 +73,7 @@ class StampedChunk(NamedTuple):
     log_format: Format | None
     """The format of the lines; None for the end of a source."""
     now_us: int
-    max_ahead_us: int | None
+    origin: Origin
     steady_us: int
     """When it was received, by the monotonic clock."""
 
@@ -153,8 +159,8 @@ class Processor(Generic[R, O]):
         if self.samples is not None:
             self.samples.add(origin.name)
 
-    def end_source(self, source: int) -> None:
-        """Mark a source as ended."""
+    def end_source(self, source: int, sender: bytes | None = None) -> None:
+        """Mark a source as ended, or one of its senders."""
 
     def slowest(self) -> int | None:
         """Return the source to read next, if it matters."""
@@ -183,7 +189,7 @@ class Absorber(Processor["Delta", O]):
 
     def work(self, taken: StampedChunk, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
         """Return the delta of a chunk."""
-        chunk, log_format, now_us, max_ahead_us, _ = taken
+        chunk, log_format, now_us, origin, _ = taken
         return self._engine.absorb(
             chunk.data,
             kind=chunk.kind,
@@ -191,12 +197,15 @@ class Absorber(Processor["Delta", O]):
             source=chunk.source,
             format=cast("Format", log_format),
             now_us=now_us,
-            max_ahead_us=max_ahead_us,
+            max_ahead_us=origin.max_ahead_us,
+            max_behind_us=origin.max_behind_us,
+            sender=chunk.sender,
+            sender_header=origin.sender_header,
         )
 
-    def apply(self, taken: StampedChunk, result: Delta) -> int:
-        """Apply the delta of a chunk, and return the number of its lines."""
-        self._engine.apply(result)
+    def apply(self, taken: StampedChunk, result: Delta, listened_us: int | None = None) -> int:
+        """Apply the delta of a chunk after this much listening; return the number of its lines."""
+        self._engine.apply(result, listened_us)
         fed, rejected, headers = result.lines
         if self.samples is not None and taken.log_format is not None:
             self.samples.look(taken.chunk, taken.log_format, fed + headers, rejected)

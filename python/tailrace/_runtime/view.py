@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tailrace._runtime.clock import LogClock
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -65,7 +63,9 @@ class View:
         step_us = min(windows.slide_us, _SECOND_US)
         self._delay_us, self._lack_us = step_us * 3 // 4, step_us - step_us * 3 // 4
         self._begun_us = clock.now_us() if by_arrival else None
-        self._log = None if by_arrival else LogClock()
+        self._by_arrival = by_arrival
+        # The time of the log when it was last known, and the clock then.
+        self._log: tuple[int, int] | None = None
         self._shown_us: int | None = None
         self._is_empty = True
         # The events when there was last nothing to show.
@@ -75,22 +75,17 @@ class View:
         self._rested_us = self._cost_us = 0
         self.marks: Marks | None = None
 
-    def observe(self, received_us: int) -> None:
-        """Record that event times were received."""
-        if self._log is not None:
-            self._log.observe(self._engine.times()[1], received_us)
-
     def answers(self, *, ticked: bool) -> Iterator[Answer]:
         """Yield the window to show: at a tick, or once there is one after nothing."""
         now_us, steady_us = self._clock.stamp_us()
-        moment_us = self._moment(now_us)
-        if moment_us is None or steady_us < self._rested_us:
+        if steady_us < self._rested_us:
             return
         if ticked:
-            yield self._look(self._settled(moment_us), moment_us, steady_us)
+            if (moment_us := self._moment(now_us)) is not None:
+                yield self._look(self._settled(moment_us), moment_us, steady_us)
         elif self._is_empty and self._is_pause_over(steady_us):
             counted = self._engine.lines()["counted"]
-            if counted > self._counted:
+            if counted > self._counted and (moment_us := self._moment(now_us)) is not None:
                 self._counted = counted
                 yield self._look(moment_us, moment_us, steady_us)
 
@@ -102,7 +97,16 @@ class View:
             yield self._look(moment_us, moment_us, steady_us)
 
     def _moment(self, now_us: int) -> int | None:
-        return now_us if self._log is None else self._log.now_us(now_us)
+        """Return the clock, or the time of the log, which goes on while nobody sends."""
+        if self._by_arrival:
+            return now_us
+        log_us = self._engine.log_time(now_us)
+        if log_us is None and self._log is not None:
+            known_us, then_us = self._log
+            log_us = known_us + max(now_us - then_us, 0)
+        if log_us is not None:
+            self._log = log_us, now_us
+        return log_us
 
     def _is_pause_over(self, steady_us: int) -> bool:
         return self._looked_us is None or steady_us >= self._looked_us + _PAUSE_US
@@ -137,5 +141,5 @@ class View:
             filling_us = covered_us, length_us
         is_final = watermark_us is not None and watermark_us >= end_us
         now_us = self._clock.now_us()
-        lag_us = max(now_us - end_us, 0) if self._log is None else now_us - moment_us
+        lag_us = max(now_us - end_us, 0) if self._by_arrival else now_us - moment_us
         return Marks(filling_us, is_final, lag_us)

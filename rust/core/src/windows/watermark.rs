@@ -143,6 +143,9 @@ impl Watermark {
     /// stranger becomes no sender, so that it holds nothing back.
     pub(super) fn note(&mut self, shown: Shown<'_>) {
         let Shown { source, sender, newest, received, listened } = shown;
+        if self.clock != Clock::Events && sender.is_some() {
+            return;
+        }
         if let Some(newest) = newest
             && let Some(number) = self.member_of(source, sender)
         {
