@@ -30,7 +30,7 @@ class Origin:
         name: The name, for people.
         log_format: The format, or the detector that finds it.
         max_ahead_us: How far ahead of the clock the time of a line may be; None for no limit.
-        max_behind_us: How far behind the clock it may be; None for no limit.
+        max_behind_us: How much earlier than the clock it may be; None for no limit.
         sender_header: The header of a Flume event that names its sender, if that is not the peer.
         is_live: Whether the source is live.
         zone: The zone of times without one; UTC by default.

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 
 use super::aggregate::Column;
 use super::keys::{Dictionary, KeyBytes, LastEntry, Seed, encode_int};
-use super::parts::{PartView, Parts, Working};
+use super::parts::{PartView, Parts, TimeBounds, Working};
 use crate::ground::{Counters, Panes};
 
 /// The number of events whose key lookups overlap.
@@ -60,44 +60,6 @@ pub struct Delta {
     last_pane: LastPane,
     /// The number of panes in the earlier chunks whose keys are remembered.
     panes_before: usize,
-}
-
-/// The oldest and the newest event time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TimeBounds {
-    oldest: i64,
-    newest: i64,
-}
-
-impl Default for TimeBounds {
-    fn default() -> Self {
-        Self { oldest: i64::MAX, newest: i64::MIN }
-    }
-}
-
-impl TimeBounds {
-    pub(crate) fn new(oldest: Option<i64>, newest: Option<i64>) -> Self {
-        Self { oldest: oldest.unwrap_or(i64::MAX), newest: newest.unwrap_or(i64::MIN) }
-    }
-
-    #[inline]
-    fn add(&mut self, time: i64) {
-        self.oldest = self.oldest.min(time);
-        self.newest = self.newest.max(time);
-    }
-
-    pub(super) fn include(&mut self, other: Self) {
-        self.oldest = self.oldest.min(other.oldest);
-        self.newest = self.newest.max(other.newest);
-    }
-
-    pub(crate) fn oldest(self) -> Option<i64> {
-        Some(self.oldest).filter(|&oldest| oldest < i64::MAX)
-    }
-
-    pub(crate) fn newest(self) -> Option<i64> {
-        Some(self.newest).filter(|&newest| newest > i64::MIN)
-    }
 }
 
 /// The key lookups of an applied delta, to be reused. Most keys of a chunk also occur in the chunk

@@ -10,7 +10,7 @@ pub(crate) mod key_encoding;
 pub(crate) mod keys;
 mod pane;
 mod pane_table;
-mod parts;
+pub(crate) mod parts;
 pub(crate) mod rank;
 mod schedule;
 pub(crate) mod settings;

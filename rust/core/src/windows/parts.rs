@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 
-use super::delta::TimeBounds;
 use super::watermark::MAX_SENDERS;
 use crate::ground::Counters;
 
@@ -48,6 +47,44 @@ pub(crate) struct Parts {
     of_panes: Vec<usize>,
     /// The oldest and the newest time of all finished parts.
     bounds: TimeBounds,
+}
+
+/// The oldest and the newest event time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeBounds {
+    oldest: i64,
+    pub(super) newest: i64,
+}
+
+impl Default for TimeBounds {
+    fn default() -> Self {
+        Self { oldest: i64::MAX, newest: i64::MIN }
+    }
+}
+
+impl TimeBounds {
+    pub(crate) fn new(oldest: Option<i64>, newest: Option<i64>) -> Self {
+        Self { oldest: oldest.unwrap_or(i64::MAX), newest: newest.unwrap_or(i64::MIN) }
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, time: i64) {
+        self.oldest = self.oldest.min(time);
+        self.newest = self.newest.max(time);
+    }
+
+    pub(super) fn include(&mut self, other: Self) {
+        self.oldest = self.oldest.min(other.oldest);
+        self.newest = self.newest.max(other.newest);
+    }
+
+    pub(crate) fn oldest(self) -> Option<i64> {
+        Some(self.oldest).filter(|&oldest| oldest < i64::MAX)
+    }
+
+    pub(crate) fn newest(self) -> Option<i64> {
+        Some(self.newest).filter(|&newest| newest > i64::MIN)
+    }
 }
 
 /// A part as a state adds it.

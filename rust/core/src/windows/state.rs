@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
 
-use super::delta::{Delta, Entry, Evicted, TimeBounds};
+use super::delta::{Delta, Entry, Evicted};
 use super::delta_builder::DeltaBuilder;
 use super::keys::KeyTable;
 use super::pane::Pane;
-use super::parts::PartView;
+use super::parts::{PartView, TimeBounds};
 use super::schedule::Schedule;
 use super::settings::{Clock, Settings};
 use super::snapshot::{ClosedPane, Snapshot, SnapshotBuilder};

@@ -6,9 +6,10 @@ use super::{
     NEWEST, NULL_KEY, OLDEST, OTHER_KEYS, REJECTED, SINCE_START, SeenKind, TypedField, VERSION,
 };
 use crate::ground::{Counters, Kind, MAX_TIME, Panes, Reason, Value};
-use crate::windows::delta::{Delta, Entry, Evicted, TimeBounds};
+use crate::windows::delta::{Delta, Entry, Evicted};
 use crate::windows::key_encoding;
 use crate::windows::keys::{KeyBytes, Seed};
+use crate::windows::parts::TimeBounds;
 use crate::windows::varint::{get_signed, get_text, get_varint, take};
 
 impl Layout {
