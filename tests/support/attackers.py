@@ -361,7 +361,7 @@ def silent(run: Run, number: int = 1_030, burst: int = 0, hosts: int = 1) -> Non
     """Hold silent connections, open those again that were closed, and more in bursts."""
     poll = select.poll()
     held: dict[int, socket.socket] = {}
-    run.report["closed"] = 0
+    run.report |= {"held": 0, "closed": 0}
 
     def open_one() -> None:
         source = f"127.0.0.{1 + random.randrange(hosts)}"  # noqa: S311 - no secret
@@ -380,6 +380,7 @@ def silent(run: Run, number: int = 1_030, burst: int = 0, hosts: int = 1) -> Non
             run.count("closed")
         for _ in range(number - len(held)):
             open_one()
+        run.report["held"] = len(held)
         if burst:
             more = []
             with suppress(OSError):
@@ -387,7 +388,6 @@ def silent(run: Run, number: int = 1_030, burst: int = 0, hosts: int = 1) -> Non
             for each in more:
                 each.close()
             run.count("bursts")
-    run.report["held"] = len(held)
 
 
 def greeted_and_silent(run: Run, number: int = 1_030) -> None:
