@@ -187,16 +187,15 @@ def typed_keys(keys: bytes) -> Callable[[Terminal], None]:
 ENDS: dict[str, tuple[Callable[[Terminal], None], int]] = {
     "q": (typed_keys(b"q"), 0),
     "Ctrl-C": (typed_keys(b"\x03"), 130),
-    "Ctrl-backslash": (typed_keys(b"\x1c"), -signal.SIGQUIT),
+    "Ctrl-backslash": (typed_keys(b"\x1c"), 0),
     "SIGTERM": (ends_by(signal.SIGTERM), 0),
+    "SIGQUIT": (ends_by(signal.SIGQUIT), 0),
+    "SIGHUP": (ends_by(signal.SIGHUP), 0),
 } | {
     str(number): (ends_by(number), -number)
     for number in (
-        signal.SIGHUP,
-        signal.SIGQUIT,
         signal.SIGABRT,
         signal.SIGALRM,
-        signal.SIGUSR1,
         signal.SIGUSR2,
         signal.SIGPROF,
         signal.SIGXCPU,

@@ -18,7 +18,11 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command and exit."""
     # Until there is something to stop gracefully, Ctrl-C ends the process silently.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Until there is something to show, it does nothing.
+    if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+        signal.signal(signal.SIGUSR1, lambda *_: None)
     sys.exit(run(sys.argv[1:]))
 
 

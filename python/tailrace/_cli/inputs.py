@@ -298,7 +298,8 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
 
     length_us = _last_us(names, given)
     queries: list[Query] = []
-    more: Any = {"format": given.log_format, "tz": zone(given), "geoip": countries(given)}
+    given.countries = countries(given)
+    more: Any = {"format": given.log_format, "tz": zone(given), "geoip": given.countries}
     for (flume, unnamed), group in groupby(names, kind):
         if flume:
             addresses = [name.removeprefix(FLUME) for name in group]

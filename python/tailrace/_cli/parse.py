@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tailrace import _core
 from tailrace._cli import inputs
 from tailrace._cli.progress import Progress, goes_to_file
-from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
+from tailrace._cli.running import UNREADABLE, ended, reload, replayed, say_formats, served
 from tailrace._cli.show import field_names
 from tailrace._cli.signals import Signals
 from tailrace._detection import FALLBACK
@@ -19,6 +19,7 @@ from tailrace._format_options import naming
 from tailrace._names import check_fields, choice
 from tailrace._outputs import arrow
 from tailrace._outputs.blocks import FORMATS
+from tailrace._rendering.text import lines_summary
 from tailrace._runtime.rows import RowOptions
 from tailrace._samples import Samples
 from tailrace._sources.text import STDIN
@@ -185,11 +186,18 @@ def _run(
         run.sampler.samples = Samples(run.intake.names)
     file = None if is_text else arrow.ArrowFile(sys.stdout, given.format)
     writer = _Writer(rows, file, rejects, headed=given.format != "csv")
-    with Signals(run.stop) as signals:
+    speak: Callable[[str], object] = say
+    signals = Signals(
+        run.stop,
+        lambda: speak(f"tailrace: so far {lines_summary(run.sampler.lines())}"),
+        lambda: speak(reload(given, run, rejects)),
+    )
+    with signals:
         code = 0
         if run.finite is not None:
             shown = not typed and goes_to_file()
             signals.progress = progress = Progress(run.progress, shown=shown)
+            speak = progress.say
             code = replayed(run, progress, writer.write)
             if run.is_unanswered:
                 return signals.code or code

@@ -14,15 +14,17 @@ from tailrace._terminal.excerpt import excerpt, mismatch, terminal_width
 from tailrace._terminal.streams import say
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Coroutine
 
     from tailrace._cli.progress import Progress
     from tailrace._cli.signals import Signals
+    from tailrace._outputs.rejects import RejectsFile
     from tailrace._runtime.intake import Intake
     from tailrace._runtime.live import LiveFeeds
     from tailrace._runtime.run import Run
 
-__all__ = ["UNREADABLE", "ended", "replayed", "say_formats", "served"]
+__all__ = ["UNREADABLE", "ended", "reload", "replayed", "say_formats", "served"]
 
 O = TypeVar("O")  # noqa: E741 - what is handed out
 
@@ -73,12 +75,14 @@ def served(
     logger.propagate = False
 
     async def serve() -> int:
+        loop = asyncio.get_running_loop()
+        signals.post = loop.call_soon_threadsafe
+        signals.attend()
         try:
             status = await source.open()
         except (OSError, TailraceError) as error:
             report(f"tailrace: {for_people(_why_not_opened(error))}")
             return UNREADABLE
-        loop = asyncio.get_running_loop()
         signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
         report(f"tailrace: {status}; state is in memory only; Ctrl-C stops")
         try:
@@ -89,6 +93,7 @@ def served(
         finally:
             signals.wake = None
             await source.close()
+            signals.post = None
         return 0
 
     try:
@@ -121,6 +126,30 @@ def _why_not_opened(error: OSError | TailraceError) -> str:
     if address := re.search(r"bind on address \('([^']*)', (\d+)", reason):
         reason = f"flume://{address[1]}:{address[2]}: {os.strerror(error.errno or 0).lower()}"
     return reason + hints.get(error.errno or 0, "; check the host and the port")
+
+
+def reload(given: argparse.Namespace, run: Run[Any, Any], rejects: RejectsFile | None) -> str:
+    """Reload what can be reloaded without an end of the run, and return a message about it."""
+    done: list[str] = []
+    failed: list[str] = []
+    if (old := given.countries) is not None:
+        from tailrace._lookups import countries  # noqa: PLC0415 - loaded already with a database
+
+        try:
+            given.countries = countries(old.path)
+        except (OSError, ValueError) as error:
+            failed.append(f"{in_words(error)}; the database that was read before is used")
+        else:
+            run.replace_lookups(old.lookups, given.countries.lookups)
+            done.append(f"read {old.path} again")
+    if rejects is not None:
+        try:
+            if rejects.reopen():
+                done.append("opened the file of --rejects again")
+        except OSError as error:
+            failed.append(f"{in_words(error)}; rejected lines go to the old file")
+    text = "; ".join([*done, *failed]) or "there is nothing to reload"
+    return f"tailrace: SIGHUP: {for_people(text)}"
 
 
 def say_formats(intake: Intake, report: Callable[[str], None] = say) -> None:

@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from tailrace._cli.signals import INTERRUPTED
+from tailrace._cli.signals import ENDING, INTERRUPTED, has_terminal, is_handled
 from tailrace._core import MAX_LINE_BYTES, Batcher
 from tailrace._errors import TailraceError, os_reason
 from tailrace._flume.client import MAX_PARAMETER_BYTES
@@ -68,6 +68,7 @@ class Sending:
         self._due_s = 0.0
         self._failed = failed
         self._signal: int | None = None
+        self._ending: list[int] = []
         # Lines read from a pipe are sent even after a signal, because they exist nowhere else. A
         # file is abandoned where it is.
         self._at_pipe = False
@@ -88,8 +89,15 @@ class Sending:
         except OSError as error:
             _say(f"{self._address}: {_cannot_connect(error)}")
             return 2
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.add_signal_handler(number, self._stop, number)
+        if is_handled(signal.SIGUSR1):
+            self._loop.add_signal_handler(signal.SIGUSR1, self._show)
+        reloads = not has_terminal()
+        for number in filter(is_handled, ENDING):
+            if number == signal.SIGHUP and reloads:
+                self._loop.add_signal_handler(number, _say, "SIGHUP: there is nothing to reload")
+            else:
+                self._ending.append(number)
+                self._loop.add_signal_handler(number, self._stop, number)
         self._due_s = started_s = self._loop.time()
         async with aclosing(self._batches()) as batches:
             async for parameter, lines in batches:
@@ -107,8 +115,12 @@ class Sending:
         self._signal = number
         self._cut_short = not self._at_pipe and not self._done
         self._stir.set()
-        self._loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
+        for ending in self._ending:
+            self._loop.remove_signal_handler(ending)
+            signal.signal(ending, signal.SIG_DFL)
+
+    def _show(self) -> None:
+        _say(f"so far {_summary(self._sender.counts)}")
 
     def _is_over(self) -> bool:
         return self._sender.problem is not None or self._cut_short

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM, as requests to stop a run."""
+"""What signals do while a command runs: end it gracefully, show how far it is, or reload."""
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,28 +13,49 @@ if TYPE_CHECKING:
     from tailrace._cli.progress import Progress
     from tailrace._runtime.pump import StopRequest
 
-__all__ = ["INTERRUPTED", "Signals"]
+__all__ = ["ENDING", "INTERRUPTED", "Signals", "has_terminal", "is_handled"]
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+"""The signals that request a stop; SIGHUP only of a process with a terminal."""
+
 
 class Signals:
     """
-    Turns Ctrl-C and SIGTERM into a request to stop gracefully, while the block lasts.
+    Turns signals into requests, while the block lasts.
 
-    A second signal ends the process at once, as if there were no handler.
+    SIGINT, SIGTERM and SIGQUIT request a graceful stop, and so does SIGHUP if the process has a
+    controlling terminal; without one it reloads. A second of them ends the process at once, as if
+    there were no handler. SIGUSR1 shows how far the run is. A signal that was ignored at the start,
+    as after `nohup`, stays ignored.
+
+    Args:
+        stop: The stop request.
+        show: Shows how far the run is.
+        reload: Reloads what can be reloaded.
     """
 
-    def __init__(self, stop: StopRequest) -> None:
+    def __init__(
+        self,
+        stop: StopRequest,
+        show: Callable[[], object] | None = None,
+        reload: Callable[[], object] | None = None,
+    ) -> None:
         self._stop = stop
+        self._show = show
+        self._reload = reload
         self._previous: dict[int, Any] = {}
+        self._ending: list[int] = []
         self.number: int | None = None
         self.is_stopped = False
         # Restores the terminal, since the next signal ends the process.
         self.restore: Callable[[], object] | None = None
         # Wakes a waiting loop, so that it sees the request.
         self.wake: Callable[[], object] | None = None
+        # Makes a running loop call a function between two steps.
+        self.post: Callable[[Callable[[], object]], object] | None = None
         self.progress: Progress | None = None
 
     @property
@@ -42,8 +64,16 @@ class Signals:
         return INTERRUPTED if self.number == signal.SIGINT else 0
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._handle)
+        if is_handled(signal.SIGUSR1):
+            handler = self._request(self._show)
+            self._previous[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, handler)
+        reloads = not has_terminal()
+        for number in filter(is_handled, ENDING):
+            if number == signal.SIGHUP and reloads:
+                self._previous[number] = signal.signal(number, self._request(self._reload))
+            else:
+                self._ending.append(number)
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,7 +81,8 @@ class Signals:
             signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+        for ending in self._ending:
+            signal.signal(ending, signal.SIG_DFL)
         self.number = number
         if self.progress is not None:
             # The next signal would leave the progress line on the terminal.
@@ -60,9 +91,44 @@ class Signals:
             self.restore()
         self.stop()
 
+    def _request(self, act: Callable[[], object] | None) -> Callable[..., None]:
+        """Return a handler that acts where nothing is half written."""
+
+        def handle(*_: object) -> None:
+            if act is None:
+                return
+            if self.post is not None:
+                self.post(act)
+            else:
+                self._stop.call(act)
+
+        return handle
+
+    def attend(self) -> None:
+        """Do what was requested before there was a loop."""
+        self._stop.take_calls()
+
     def stop(self) -> None:
         """Request the stop, as a signal does."""
         self.is_stopped = True
         if self.wake is not None:
             self.wake()
         self._stop.request()
+
+
+def is_handled(number: int) -> bool:
+    """Report whether a signal may be handled: one that is ignored stays so, as after `nohup`."""
+    return signal.getsignal(number) not in (signal.SIG_IGN, None)
+
+
+def has_terminal() -> bool:
+    """
+    Report whether this process has a controlling terminal.
+
+    Ask at the start: when the terminal is closed, it is no longer there.
+    """
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, cast
 from tailrace._aggregates import count
 from tailrace._cli import inputs
 from tailrace._cli.progress import Progress, goes_to_file
-from tailrace._cli.running import UNREADABLE, ended, replayed, say_formats, served
+from tailrace._cli.running import UNREADABLE, ended, reload, replayed, say_formats, served
 from tailrace._cli.show import FUNCTIONS, columns, key_fields, note, ranking
 from tailrace._cli.signals import Signals
 from tailrace._format_options import naming
 from tailrace._names import choice, is_interval
 from tailrace._outputs.blocks import FORMATS, Blocks
+from tailrace._rendering.text import lines_summary
 from tailrace._samples import Samples
 from tailrace._sources.text import STDIN, LiveInput
 from tailrace._terminal.escape import for_people
+from tailrace._terminal.excerpt import terminal_width
 from tailrace._terminal.streams import say
 from tailrace._terminal.style import COLORS, is_terminal, wants_color
 
@@ -287,12 +289,19 @@ def _run(
         run.sampler.samples = Samples(run.intake.names)
     screen = _screen(given) if run.live is not None else None
     out: Output = _blocks(given) if screen is None else screen
-    with Signals(run.stop) as signals:
+    speak: Callable[[str], object] = out.say
+    signals = Signals(
+        run.stop,
+        lambda: speak(_so_far(run)),
+        lambda: speak(reload(given, run, None)),
+    )
+    with signals:
         code = 0
         rest: Iterable[Snapshot] = ()
         if run.finite is not None:
             shown = not typed and (given.window is None or goes_to_file())
             signals.progress = progress = Progress(run.progress, shown=shown)
+            speak = progress.say
             # Without a window the only result comes at the end, maybe onto the progress line.
             code = replayed(run, progress, out.show, once=given.window is None)
             if run.is_unanswered:
@@ -314,6 +323,21 @@ def _run(
         out.end()
         code = signals.code or code
     return ended(code, run, strict=given.strict, failed=failed)
+
+
+def _so_far(run: Run[Counting, Snapshot]) -> str:
+    """Return the window as it is, for SIGUSR1, with how far the run is."""
+    from tailrace._rendering.drawings import canvas_of  # noqa: PLC0415 - only after a signal
+    from tailrace._rendering.table import table  # noqa: PLC0415 - as above
+
+    lines = lines_summary(run.sampler.lines())
+    found = None if run.is_unanswered else run.processor.so_far()
+    if found is None:
+        return f"tailrace: so far {lines}; there is no window yet"
+    is_shown = sys.stderr.isatty()
+    canvas = canvas_of(sys.stderr, terminal_width(sys.stderr) if is_shown else None)
+    shown = table(found, canvas, grouped=is_shown)
+    return f"tailrace: so far {lines}; this result is not final:\n{shown}"
 
 
 def _screen(given: argparse.Namespace) -> Screen | None:

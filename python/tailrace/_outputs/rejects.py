@@ -50,6 +50,25 @@ class RejectsFile:
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
+    def reopen(self) -> bool:
+        """
+        Open the file of its name again, and report whether it is another one, as after a rotation.
+
+        What such a file has is kept.
+
+        Raises:
+            OSError: It cannot be opened; the old file stays open.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        fresh = os.open(self._path, flags, 0o666)
+        found = os.fstat(fresh)
+        if os.path.samestat(found, os.fstat(self._descriptor)):
+            os.close(fresh)
+            return False
+        os.close(self._descriptor)
+        self._descriptor, self._is_file = fresh, stat.S_ISREG(found.st_mode)
+        return True
+
     def write(self, lines: bytes) -> None:
         """
         Write whole lines, unbuffered.

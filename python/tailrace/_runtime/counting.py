@@ -159,6 +159,20 @@ class Counting(Absorber[Snapshot]):
         if answer is not None:
             yield self._snapshot(answer)
 
+    def so_far(self) -> Snapshot | None:
+        """
+        Return the window as it is, or everything so far without one; None before there is any.
+
+        It is not a result, and changes nothing.
+        """
+        answer: Answer | None = None
+        if not self._windowed:
+            answer = self._engine.snapshot()
+        else:
+            at_us = self._clock.now_us() if self._is_by_arrival else self._engine.times()[1]
+            answer = None if at_us is None else self._engine.current(at_us)
+        return None if answer is None else Snapshot._of(answer, self._layout)
+
     def lines(self) -> LineCounts:
         """Return the line counters so far."""
         return self.with_others(self._engine.lines())
@@ -175,6 +189,10 @@ class Counting(Absorber[Snapshot]):
             return Status(lines, rate, marks.lag_us, silent_us, marks.filling_us, marks.is_final)
         lag_us = None if self._answered_us is None else now_us - self._answered_us
         return Status(lines, rate, lag_us, silent_us, None, is_final=True)
+
+    @property
+    def _is_by_arrival(self) -> bool:
+        return self._view is not None and self._view.is_by_arrival
 
     @property
     def _live(self) -> View | None:

@@ -12,7 +12,7 @@ from tailrace._runtime.stage import StageCounts, StampedChunk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tailrace._core import Format
+    from tailrace._core import Format, Lookups
     from tailrace._detection import Choice, Detector
     from tailrace._runtime.clock import Clock
     from tailrace._runtime.stage import Origin
@@ -139,6 +139,15 @@ class Intake:
         steady_us = self._clock.steady_us()
         due = [source for source in self._held if self._due(source) <= steady_us]
         return [taken for source in due for taken in self._settle(source)]
+
+    def replace_lookups(self, old: Lookups, new: Lookups) -> None:
+        """Look values up in other data from the next chunk on."""
+        for number, origin in enumerate(self._origins):
+            if old in origin.lookups:
+                origin.lookups = [new if one is old else one for one in origin.lookups]
+                known = self._formats[number]
+                if known is not None and not known.has_header:
+                    self._formats[number] = origin.compiled(known.spec)
 
     def flush(self) -> list[StampedChunk]:
         """Return all held chunks."""

@@ -20,7 +20,7 @@ from tailrace._runtime.stage import Absorber
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
-    from tailrace._core import Delta, Engine
+    from tailrace._core import Delta, Engine, Lookups
     from tailrace._runtime.clock import Clock
     from tailrace._runtime.feeds import Feeds
     from tailrace._runtime.pump import StopRequest
@@ -231,6 +231,11 @@ class TwoPasses(Run[P, O]):
         """Return half of the bytes read in both passes, and their total, if known."""
         done, total = super().progress()
         return (done + self._second.progress()[0]) // 2, total
+
+    def replace_lookups(self, old: Lookups, new: Lookups) -> None:
+        """Look values up in other data, in the second pass too."""
+        super().replace_lookups(old, new)
+        self._second.replace_lookups(old, new)
 
     @property
     def sampler(self) -> Processor[Any, Any]:

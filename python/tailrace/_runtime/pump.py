@@ -68,6 +68,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.is_requested = False
         self._is_reading = False
+        self._calls: list[Callable[[], object]] = []
 
     def request(self) -> None:
         """Request the stop."""
@@ -75,9 +76,22 @@ class StopRequest:
         if self._is_reading:
             raise _ReadInterrupted
 
+    def call(self, act: Callable[[], object]) -> None:
+        """Call a function while a source is read: now, or before the next chunk."""
+        if self._is_reading:
+            act()
+        else:
+            self._calls.append(act)
+
+    def take_calls(self) -> None:
+        """Call the functions that were to be called before the next chunk."""
+        while self._calls:
+            self._calls.pop(0)()
+
     def read(self, chunks: Generator[Chunk, None, None]) -> Chunk | None:
         """Return the next chunk, or None at the end or once a stop is requested."""
         try:
+            self.take_calls()
             self._is_reading = True
             return None if self.is_requested else next(chunks, None)
         except _ReadInterrupted:

@@ -11,6 +11,7 @@ from tailrace._runtime.pump import Pump, Wait
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator
 
+    from tailrace._core import Lookups
     from tailrace._runtime.clock import Clock, Silence
     from tailrace._runtime.commit import Commit
     from tailrace._runtime.intake import Intake
@@ -99,6 +100,10 @@ class Run(Generic[P, O]):
     def progress(self) -> tuple[int, int | None]:
         """Return the number of bytes read and the total, if known; all sources are finite."""
         return cast("Feeds", self._feeds).progress()
+
+    def replace_lookups(self, old: Lookups, new: Lookups) -> None:
+        """Look values up in other data from the next chunk on."""
+        self.intake.replace_lookups(old, new)
 
     def _refuse(self) -> None:
         """End the sources whose lines cannot be used."""

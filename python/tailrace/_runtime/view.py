@@ -63,7 +63,7 @@ class View:
         step_us = min(windows.slide_us, _SECOND_US)
         self._delay_us, self._lack_us = step_us * 3 // 4, step_us - step_us * 3 // 4
         self._begun_us = clock.now_us() if by_arrival else None
-        self._by_arrival = by_arrival
+        self.is_by_arrival = by_arrival
         # The time of the log when it was last known, and the clock then.
         self._log: tuple[int, int] | None = None
         self._shown_us: int | None = None
@@ -98,7 +98,7 @@ class View:
 
     def _moment(self, now_us: int) -> int | None:
         """Return the clock, or the time of the log, which goes on while nobody sends."""
-        if self._by_arrival:
+        if self.is_by_arrival:
             return now_us
         log_us = self._engine.log_time(now_us)
         if log_us is None and self._log is not None:
@@ -141,5 +141,5 @@ class View:
             filling_us = covered_us, length_us
         is_final = watermark_us is not None and watermark_us >= end_us
         now_us = self._clock.now_us()
-        lag_us = max(now_us - end_us, 0) if self._by_arrival else now_us - moment_us
+        lag_us = max(now_us - end_us, 0) if self.is_by_arrival else now_us - moment_us
         return Marks(filling_us, is_final, lag_us)
