@@ -67,6 +67,12 @@ EXAMPLES = f"""\
   `cs(Host)` == example.org        backquotes for a field name with spaces, parentheses, quotes,
                                    commas or operators
 
+Signals:
+  INT, TERM, QUIT, HUP    end in an orderly way; the second ends at once
+  HUP                     without a controlling terminal: read the file of --geoip again, and open
+                          the file of --rejects again
+  USR1                    print the counters so far to standard error
+
 Examples:
   tailrace parse access.log --fields host,url,status
   tailrace parse access.log.*.gz access.log | jq -r .agent

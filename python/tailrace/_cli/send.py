@@ -34,6 +34,9 @@ No line is sent twice. If no connection can be made, the exit code is 2. If the 
 later, it is 1, and the last message gives two numbers: the lines that were acknowledged, and the
 lines that were sent but not acknowledged, which may or may not have been counted.
 
+INT, TERM and QUIT end in an orderly way, the second ends at once; HUP does too if there is a
+controlling terminal. USR1 prints the counters so far to standard error.
+
 Examples:
   tailrace send access.log flume://127.0.0.1:9092
   tailrace send access.log.*.gz flume://127.0.0.1:9092 --rate 1000/s

@@ -76,6 +76,11 @@ Questions:
   share of 5xx by path    tailrace top access.log --by path --show 'share(status >= 500), count'
   slowest requests        tailrace top access.log --by method,path --show 'max(request_time)'
 
+Signals:
+  INT, TERM, QUIT, HUP    end with the last result; the second ends at once
+  HUP                     without a controlling terminal: read the file of --geoip again
+  USR1                    print the window as it is, with the counters, to standard error
+
 {FUNCTIONS}"""
 
 # The slide of live sources by default.
