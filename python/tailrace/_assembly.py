@@ -93,6 +93,7 @@ def count_run(
         windowed=window is not None,
         sources=feeds.count,
         silence=silence,
+        shared={number: one.name for number, one in enumerate(origins) if one.is_live},
         view=None if window is None else _view(counted, clock, window),
     )
     return Run(
@@ -221,6 +222,9 @@ def sources_of(
     # The number of files that are open at once; they share the memory for chunks.
     sharing = sum(len(spec.paths) for spec in specs) if waited_for else 1
     for spec in specs:
+        is_flume = spec.address is not None
+        behind_us = None if window is None else window.most_behind_us(is_flume=is_flume)
+        header = None if spec.sender_header is None else spec.sender_header.encode()
         zone = None if spec.tz is None else _zone_table(spec.tz)
         lookups = _lookups(spec, requested)
         for source, names, is_replay in spec.sources(
@@ -238,6 +242,8 @@ def sources_of(
                         name,
                         known,
                         ahead_us,
+                        max_behind_us=behind_us if is_live else None,
+                        sender_header=header,
                         is_live=is_live,
                         zone=zone,
                         lookups=lookups,

@@ -21,7 +21,15 @@ from tailrace._answers import Answers, Batches
 from tailrace._durations import Duration, micros, short
 from tailrace._filters import ALL, LineFilter, Point
 from tailrace._format import Batch
-from tailrace._names import AUTO, check_fields, check_format, list_of_names, split_address
+from tailrace._names import (
+    AUTO,
+    check_fields,
+    check_format,
+    list_of_names,
+    sender_header,
+    split_address,
+    split_sender,
+)
 from tailrace._public import Public
 from tailrace._requested import Requested
 from tailrace._runtime.clock import Clock
@@ -64,6 +72,10 @@ _LIVE_WINDOW = ("300s", "1s")
 # minute late. An agent writes the header when it reads the line.
 _LATENESS = "5s"
 _LATENESS_OF_FILES = "60s"
+
+# How long others wait for a silent source or sender: an agent with default settings delays a line
+# by up to 15 s, and one that is parked would stop all answers.
+_IDLE_TIMEOUT = "60s"
 
 _SECOND_US = 10**6
 
@@ -125,6 +137,7 @@ class Query(metaclass=Public):
         lateness: Duration | None = None,
         idle_timeout: Duration | None = None,
         max_ahead: Duration | None = None,
+        max_behind: Duration | None = None,
         batch_interval: Duration = "1s",
     ) -> Query:
         """
@@ -146,10 +159,13 @@ class Query(metaclass=Public):
             lateness: How long a pane stays open for out-of-order lines, after the newest event. By
                 default 5 s in header time, and in log time if every source is followed or Flume,
                 otherwise 60 s; in arrival time no line is late.
-            idle_timeout: How long the other sources wait for a live source without lines; by
-                default without limit.
+            idle_timeout: How long the others wait for a live source, or a sender of one, without
+                lines; by default 60 s. No source waits for files that are read to their end.
             max_ahead: How far the time of a line may be ahead of the clock; a line that is further
                 ahead is rejected as `future`. By default 1 h for live sources, no limit for files.
+            max_behind: How old the time of a line of a live source may be; an older line is
+                rejected as `past`. By default the length of the window and a day for Flume, no
+                limit for others, or with a window since the start.
             batch_interval: How often the clock is read for live sources.
 
         >>> tr.from_files("access.log").window(["1m", "1h"], every="1m").count(by="host")
@@ -174,6 +190,7 @@ class Query(metaclass=Public):
                 ("lateness", lateness, "no line is late"),
                 ("idle_timeout", idle_timeout, "no source waits for another"),
                 ("max_ahead", max_ahead, "no line is ahead of the clock"),
+                ("max_behind", max_behind, "no line is older than the clock"),
             ):
                 if value is not None:
                     raise ValueError(f"{name}: in arrival time {reason}; choose time log or header")
@@ -183,8 +200,8 @@ class Query(metaclass=Public):
                 is_live = time == "header" or all(source.is_live for source in self._sources)
                 lateness = _LATENESS if is_live else _LATENESS_OF_FILES
             lateness_us = micros(lateness, "lateness", least=0)
-            if idle_timeout is not None:
-                idle_timeout_us = micros(idle_timeout, "idle_timeout", least=_SECOND_US)
+            idle = _IDLE_TIMEOUT if idle_timeout is None else idle_timeout
+            idle_timeout_us = micros(idle, "idle_timeout", least=_SECOND_US)
         interval_us = micros(batch_interval, "batch_interval", least=SHORTEST_INTERVAL_US)
         return self._with(
             window=WindowSpec(
@@ -194,6 +211,9 @@ class Query(metaclass=Public):
                 batch_interval_us=interval_us,
                 idle_timeout_us=idle_timeout_us,
                 max_ahead_us=None if max_ahead is None else micros(max_ahead, "max_ahead", least=0),
+                max_behind_us=(
+                    None if max_behind is None else micros(max_behind, "max_behind", least=0)
+                ),
             )
         )
 
@@ -628,6 +648,7 @@ def from_flume(
     format: str = AUTO,
     tz: str | tzinfo | None = None,
     geoip: str | os.PathLike[str] | None = None,
+    sender: str | None = None,
 ) -> Query:
     """
     Receive events from Flume agents, in place of a Flume Avro source.
@@ -636,16 +657,33 @@ def from_flume(
     however many agents send to it. A batch is acknowledged when it is counted. State is in memory
     only. Without a window, there is a snapshot of the last 300 s every second.
 
+    In header and log time each sender has a watermark of its own, so that no agent makes
+    the lines of another late.
+
+    Args:
+        addresses: One or more addresses, each also as a URL: `flume://HOST:PORT`, with
+            `?sender=header:NAME` for senders of its own.
+        format: The log format; by default detected.
+        tz: The zone of times that have none in the log, as for `from_files`.
+        geoip: A database of countries, as for `from_files`.
+        sender: `"header:NAME"`: the header of an event that names its sender, such as
+            `"header:host"`, for agents that forward the events of others. By default, and for
+            events without it, the address of the peer.
+
     >>> tr.from_flume("0.0.0.0:9092").window("5m", every="1s").count(by="url")
     <tailrace.Query of flume://0.0.0.0:9092: count() by url, window 5m every 1s by arrival, top 10>
     """
     if not addresses:
         raise ValueError("from_flume: expected at least one address, HOST:PORT, found none")
     log_format, zone, lookups = check_format(format, auto=True), _zone(tz), _countries(geoip)
-    specs = (
-        SourceSpec(log_format, address=split_address(one), tz=zone, geoip=lookups)
-        for one in addresses
-    )
+    header = None if sender is None else sender_header(sender, "sender")
+    specs = []
+    for one in addresses:
+        address, own = split_sender(one)
+        if isinstance(address, str):
+            address = address.removeprefix("flume://")
+        spec = SourceSpec(log_format, address=split_address(address), tz=zone, geoip=lookups)
+        specs.append(spec._replace(sender_header=own or header))
     return Query(tuple(specs))
 
 

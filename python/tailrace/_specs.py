@@ -38,6 +38,10 @@ _ROWS = 10
 # Reading the clock more often would keep an idle process busy.
 SHORTEST_INTERVAL_US = 10_000
 
+# How much older than its window an event from an agent may be by default. Older ones would cost
+# answers for windows that nobody waits for.
+_MAX_BEHIND_US = 24 * 3_600 * 10**6
+
 # Below this, threads cost more than they save.
 _MANY_BYTES = 8 * 1024 * 1024
 
@@ -51,6 +55,17 @@ class WindowSpec(NamedTuple):
     batch_interval_us: int
     idle_timeout_us: int | None
     max_ahead_us: int | None
+    max_behind_us: int | None
+
+    def most_behind_us(self, *, is_flume: bool) -> int | None:
+        """Return how old a time of a live source may be; None for any age."""
+        if self.max_behind_us is not None or not is_flume or self.time == "arrival":
+            return self.max_behind_us
+        lengths = [length for length in self.windows.lengths_us if length is not None]
+        if len(lengths) < len(self.windows.lengths_us):
+            # A window since the start has events of any age.
+            return None
+        return max(lengths) + max(_MAX_BEHIND_US, self.lateness_us)
 
     @property
     def interval_us(self) -> int:
@@ -116,6 +131,8 @@ class SourceSpec(NamedTuple):
     follow: bool = False
     lines: Iterable[str | bytes] | None = None
     address: tuple[str, int] | None = None
+    sender_header: str | None = None
+    """The header that names the sender of an event; by default it is the peer's address."""
     tz: tzinfo | None = None
     """The zone of times without one; UTC by default."""
     geoip: Countries | None = None

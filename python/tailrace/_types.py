@@ -37,7 +37,8 @@ class LineCounts(TypedDict):
         counted: Lines counted in a window, or parsed into rows.
         late: Lines that came after their window's result.
         filtered: Lines excluded by a filter (`where`, `since`, `until`).
-        rejected: Lines that were rejected, by reason (`no-match`, `too-long`, `no-time`, `future`).
+        rejected: Lines that were rejected, by reason (`no-match`, `too-long`, `no-time`, `future`,
+            `past`).
 
     >>> tr.from_lines(["not a log line"], format="combined").count(by="url").collect().lines
     {'fed': 1, 'counted': 0, 'late': 0, 'filtered': 0, 'rejected': {'no-match': 1}}

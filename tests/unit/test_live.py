@@ -387,7 +387,7 @@ def test_a_followed_log_is_shown_at_once_and_its_silence_too(
 
 @pytest.mark.parametrize("time", ["arrival", "header", "log"])
 def test_flume_events_are_shown_at_once(time: str):
-    options = () if time == "arrival" else ("--lateness", "1h")
+    options = () if time == "arrival" else ("--lateness", "1h", "--max-behind", "20000d")
     arguments = ("top", "flume://127.0.0.1:0", "--window", "5m", "--time", time, *options)
     with terminal(*arguments, columns=100, rows=10) as shown:
         with Sink(shown.port) as sink:

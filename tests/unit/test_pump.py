@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from tailrace._runtime.stage import StampedChunk
 
 
+# Of lines from 2015.
+OLD = {"lateness": "0s", "max_behind": "20000d"}
+
+
 class Ledger(Commit):
     """A commit that keeps a list, blocks until `free` is set, and raises `failure` if set."""
 
@@ -497,7 +501,7 @@ def test_a_file_is_added_and_removed_during_a_run(monkeypatch: pytest.MonkeyPatc
 def test_an_agents_address_is_added_and_removed_during_a_run():
     first, second = free_port(), free_port()
     query = tr.from_flume(f"127.0.0.1:{first}", format="combined")
-    run = query.window("10s", time="log", lateness="0s", batch_interval="50ms").count(by="url")
+    run = query.window("10s", time="log", batch_interval="50ms", **OLD).count(by="url")
     run = run._start()
 
     async def send(port: int, *lines: bytes) -> bytes:
@@ -550,7 +554,7 @@ def two_addresses(ledger: Ledger, **window: str) -> Iterator[tuple[Running, int,
     """Run a count by log time of the lines that arrive at two addresses."""
     first, second = free_port(), free_port()
     query = tr.from_flume(f"127.0.0.1:{first}", f"127.0.0.1:{second}", format="combined")
-    query = query.window("10s", time="log", lateness="0s", **window).count(by="url")
+    query = query.window("10s", time="log", **OLD, **window).count(by="url")
     running = Running(query._start(commit=ledger))
     try:
         wait_for(lambda: len(running.run.live._opened) == 2 or running.error)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 BASE = datetime(2015, 5, 17, 10, 0, tzinfo=UTC)
 FLUME = "flume://127.0.0.1:0"
 BY_LOG = ("--format", "jsonl", "--time", "log", "--window", "10s", "--batch-interval", "50ms")
+BY_LOG += ("--max-behind", "20000d")
 
 
 def at(second: int, url: str = "/a") -> bytes:
@@ -291,6 +292,7 @@ def test_time_by_header_is_the_timestamp_that_the_agent_wrote():
         return str(round((seconds + second) * 1_000)).encode()
 
     options = ["--time", "header", "--window", "10s", "--batch-interval", "50ms"]
+    options += ["--max-behind", "20000d"]
     with (
         running("top", FLUME, *options, "--slide", "10s", "--format", "jsonl") as receiver,
         Sink(receiver.port) as sink,

@@ -46,6 +46,7 @@ WORDS = {
 
 # Phrases in which such a word is right, each with the reason.
 ALLOWED = {
+    r"max[_-]?behind(?:[_-]us)?": "an option and an argument",
     r"behind an? (?:\w+ )?proxy": "where a server is in a network, not an order",
     r"Snapshot\.gone": "a name that the changelog says was replaced",
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tailrace._durations import micros
 from tailrace._errors import TailraceError, in_words, os_reason
 from tailrace._format_options import naming, spec_with_columns
-from tailrace._names import AUTO, check_format, split_address
+from tailrace._names import AUTO, check_format, split_address, split_sender
 from tailrace._query import from_files, from_flume, merge
 from tailrace._sources.globs import is_pattern, matching
 from tailrace._sources.text import STDIN, check_log
@@ -211,7 +211,8 @@ def check_addresses(sources: Sequence[str]) -> None:
 def _address(source: str) -> tuple[str, int]:
     """Return the host and port of a receiver's address."""
     try:
-        return split_address(source.removeprefix(FLUME))
+        address, _ = split_sender(source.removeprefix(FLUME))
+        return split_address(address)
     except ValueError as error:
         why = str(error).partition(": ")[2]
         if why.startswith("expected HOST:PORT"):

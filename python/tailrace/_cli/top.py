@@ -48,7 +48,8 @@ Show the most frequent values of a field.
 
 A SOURCE is a file, - for standard input (the default in a pipe), or flume://HOST:PORT to listen
 for events, as a Flume Avro source does. Several sources of any kind can be given. Files compressed
-with gzip, bzip2, xz or zstd are decompressed.
+with gzip, bzip2, xz or zstd are decompressed. In log and header time each agent has a clock of its
+own; flume://HOST:PORT?sender=header:NAME identifies agents by a header, not by their address.
 
 Without --window, files are counted to their end and the result is printed once. With --window, a
 result is printed every --slide; with --time log, a run of empty windows is printed once.
@@ -165,8 +166,20 @@ def add_arguments(parser: Parser) -> None:
     option(
         "--idle-timeout",
         metavar="DURATION",
-        help="with several live sources and --time log or header: print results without waiting "
-        "for a source that has been silent this long (default: no limit)",
+        help="with live sources and --time log or header: print results without waiting for a "
+        "source or agent that has been silent this long (default: 60s)",
+    )
+    option(
+        "--max-ahead",
+        metavar="DURATION",
+        help="with --time log or header: reject lines, as future, whose time is ahead of the clock "
+        "by more than this (default: 1h with live sources, no limit for files)",
+    )
+    option(
+        "--max-behind",
+        metavar="DURATION",
+        help="with live sources and --time log or header: reject lines, as past, that are older "
+        "than this (default: the window and 1d for flume://, no limit for others)",
     )
     option(
         "--format",
@@ -212,6 +225,8 @@ def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
         "time": given.time,
         "lateness": given.lateness,
         "idle_timeout": given.idle_timeout,
+        "max_ahead": given.max_ahead,
+        "max_behind": given.max_behind,
     }
     if given.window is None and (given.follow or any(map(inputs.is_flume, names))):
         given.window = "300s"

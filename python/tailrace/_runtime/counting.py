@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from tailrace._errors import log_warning
 from tailrace._runtime.stage import Absorber
 from tailrace._snapshot import Snapshot
 
@@ -55,6 +56,7 @@ class Counting(Absorber[Snapshot]):
         windowed: Whether there is more than one answer.
         sources: The number of sources.
         silence: Measures silence; the watermark ignores who is idle.
+        shared: The names of sources that may have several senders, by their numbers.
         view: Chooses the window of a live display.
     """
 
@@ -68,6 +70,7 @@ class Counting(Absorber[Snapshot]):
         windowed: bool,
         sources: int,
         silence: Silence | None = None,
+        shared: dict[int, str] | None = None,
         view: View | None = None,
     ) -> None:
         super().__init__(engine)
@@ -77,6 +80,7 @@ class Counting(Absorber[Snapshot]):
         self._windowed = windowed
         self._sources = sources
         self._silence = silence
+        self._shared = {} if shared is None else shared
         self._view = view
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
@@ -105,6 +109,7 @@ class Counting(Absorber[Snapshot]):
         if origin.is_live:
             silence = self._silence
             self._engine.listen_to(number, 0 if silence is None else silence.listened_us)
+            self._shared[number] = origin.name
 
     def end_source(self, source: int, sender: bytes | None = None) -> None:
         """Mark a source as ended, or one of its senders."""
@@ -126,6 +131,11 @@ class Counting(Absorber[Snapshot]):
     def tick(self, now_us: int) -> None:
         """Advance the clock."""
         self._engine.advance(now_us)
+        for source in [one for one in self._shared if self._engine.is_crowded(one)]:
+            log_warning(
+                f"{self._shared.pop(source)}: more than 10,000 senders at once; the others share "
+                "one watermark, so that one of them can make lines of another late"
+            )
         if self._live is not None:
             self._engine.skip()
         self._record_rate()

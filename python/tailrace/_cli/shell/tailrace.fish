@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats explain completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --max-ahead --max-behind --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -81,7 +81,9 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l offset -x -d 'shift the w
 complete -c tailrace -n '_shtab_tailrace_using top' -l batch-interval -x -d 'with live sources, how often to check whether a result is due, and thus how late it can be printed (default: 1s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l time -xka "arrival header log" -d 'which time assigns a line to windows: arrival, when it is read; header, the timestamp header of its Flume event; log, the time in the line (default: log if any source is a file, otherwise arrival)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l lateness -x -d 'how long to wait for out-of-order lines before printing a window'"'"'s result; lines that arrive after that are late and not counted; a live table shows windows before that (default: 5s with --time header, or if every source is flume:// or followed; otherwise 60s)'
-complete -c tailrace -n '_shtab_tailrace_using top' -l idle-timeout -x -d 'with several live sources and --time log or header: print results without waiting for a source that has been silent this long (default: no limit)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l idle-timeout -x -d 'with live sources and --time log or header: print results without waiting for a source or agent that has been silent this long (default: 60s)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l max-ahead -x -d 'with --time log or header: reject lines, as future, whose time is ahead of the clock by more than this (default: 1h with live sources, no limit for files)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l max-behind -x -d 'with live sources and --time log or header: reject lines, as past, that are older than this (default: the window and 1d for flume://, no limit for others)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l format -xka "text jsonl csv" -d 'print tables, one JSON object per result, or CSV (default: text)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l color -xka "auto always never" -d 'when to color tables; auto is on a terminal unless NO_COLOR is set (default: auto)'
 complete -c tailrace -n '_shtab_tailrace_using top; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
