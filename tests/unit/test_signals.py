@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -96,6 +97,44 @@ def test_with_a_terminal_a_hangup_ends_as_sigterm_does(number: int):
         shown.process.send_signal(number)
         assert shown.wait() == (130 if number == signal.SIGINT else 0)
         assert "1 line: 1 counted" in "\n".join(shown.lines())
+
+
+HUNG_UP = """
+import fcntl, os, signal, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("to_file", [True, False])
+def test_when_its_terminal_is_closed_it_ends_in_an_orderly_way(tmp_path: Path, *, to_file: bool):
+    ours, theirs = os.openpty()
+    printed = tmp_path / "printed"
+    with printed.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-c", HUNG_UP, *COMMAND, "top", *TOP[1:4]]
+            + (["--format", "jsonl"] if to_file else []),
+            stdin=theirs,
+            stdout=out if to_file else theirs,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    os.close(theirs)
+    try:
+        assert process.stderr is not None
+        port = int(process.stderr.readline().rpartition(";")[0].partition(";")[0].split(":")[-1])
+        with Sink(port) as sink:
+            assert sink.batch([line("/a")]) == OK
+            os.close(ours)
+            assert process.wait(TIMEOUT_S) == 0
+        assert process.stderr.read() == "tailrace: 1 line: 1 counted\n" * to_file
+    finally:
+        process.kill()
+        process.communicate()
+    if to_file:
+        assert b'"rows":[{"url":"/a","count":1}]' in printed.read_bytes().splitlines()[-1]
 
 
 def test_a_second_signal_of_another_kind_ends_at_once():

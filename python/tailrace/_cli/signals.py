@@ -6,6 +6,8 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any, Self
 
+from tailrace._terminal.streams import OutputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -76,9 +78,12 @@ class Signals:
                 self._previous[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if self.number == signal.SIGHUP and isinstance(error, OutputError):
+            # The terminal was closed, as a reader closes a pipe.
+            raise BrokenPipeError from error
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         for ending in self._ending:
