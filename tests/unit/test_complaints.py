@@ -34,7 +34,7 @@ def test_a_problem_is_logged_once_for_each_address_and_kind_and_then_counted(
     complaints.say("10.0.0.1", "no Flume client (HTTP)", "10.0.0.1:9: HTTP")
     assert caplog.messages == []
     complaints.report()
-    assert caplog.messages == ["10.0.0.1: 1 more times: no Flume client (HTTP)"]
+    assert caplog.messages == ["10.0.0.1: 1 more time: no Flume client (HTTP)"]
 
 
 def test_many_addresses_write_a_page_and_each_problem_is_counted(

@@ -76,7 +76,8 @@ class Complaints:
         counted.sort(key=lambda each: each[0], reverse=True)
         for place, (count, (address, kind)) in enumerate(counted):
             if place < MAX_LINES:
-                self._log.warning("%s: %s more times: %s", address, f"{count:,}", kind)
+                times = "1 more time" if count == 1 else f"{count:,} more times"
+                self._log.warning("%s: %s: %s", address, times, kind)
             else:
                 self._count_other(address, kind, count)
             self._counts[address, kind] = 0
