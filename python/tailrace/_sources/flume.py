@@ -49,6 +49,10 @@ _TIMER_SLACK_S = 0.001
 # How often the problems with peers that were not logged are summed up.
 _REPORT_S = 60.0
 
+# The turns of asyncio's loop from an accepted socket to its first bytes, and those before a round.
+_ACCEPT_TURNS = 4
+_MAX_TURNS = 8
+
 # With more connections than these, each is read in smaller pieces, so that a round of reads stays
 # short.
 _CONNECTIONS_OF_READS = (16, 64)
@@ -92,6 +96,8 @@ class Flume:
         self._woken = False
         self._timer: asyncio.TimerHandle | None = None
         self._report_timer: asyncio.TimerHandle | None = None
+        # The turns of the loop before the next round.
+        self._turns = 0
         # Chunks that were handed over and not answered, and connections with unsent answers.
         self._handed_over = 0
         self._to_flush: dict[Connection, None] = {}
@@ -102,6 +108,7 @@ class Flume:
         whole = memoryview(bytearray(READ_BYTES[-1]))
         self.views = [whole[:size] for size in READ_BYTES]
         self.largest_view = len(READ_BYTES) - 1
+        self.waiting = self._queues.waiting
         self.is_full = False
 
     async def open(self) -> str:
@@ -126,9 +133,15 @@ class Flume:
         """Return the batches that have arrived."""
         # For a caller that keeps some chunks while it requests more.
         self._write_answers()
-        if self._queues or self._ends:
-            # Let the loop read and write between two rounds even under constant load.
-            await asyncio.sleep(0)
+        if self.waiting or self._ends:
+            # Let the loop read and write between two rounds even under constant load, and read the
+            # first batch of new connections.
+            self._turns = 1
+            for _ in range(_MAX_TURNS):
+                await asyncio.sleep(0)
+                self._turns -= 1
+                if self._turns <= 0:
+                    break
         elif not self._woken:
             await self._wait(timeout_s)
         self._woken = False
@@ -223,6 +236,7 @@ class Flume:
         connection = Connection(self, self._opened_count, made, peer)
         self._opened_count += 1
         self._connections.add(connection)
+        self._turns = _ACCEPT_TURNS
         self._choose_view()
         self._all_closed.clear()
         if self._senders is not None:
@@ -237,6 +251,7 @@ class Flume:
         except OSError:
             # It is lost already.
             made.close()
+            connection.is_lost = True
             self.closed(connection)
 
     def _make_room(self, error: OSError) -> bool:
@@ -264,11 +279,6 @@ class Flume:
 
     # Called by the connections.
 
-    @property
-    def waiting(self) -> int:
-        """The number of connections that wait to be served."""
-        return len(self._queues)
-
     def received(self, connection: Connection, size: int) -> None:
         """Serve a connection that has batches of this size, or bytes to decode."""
         self._queues.add(connection)
@@ -291,7 +301,7 @@ class Flume:
         # One write per connection for all answers of a round.
         if not self._handed_over:
             self._write_answers()
-        if not connection.open_batches and connection not in self._connections:
+        if connection.is_lost and not connection.open_batches:
             self._release(connection)
 
     def complain(self, connection: Connection, kind: str, problem: str) -> None:

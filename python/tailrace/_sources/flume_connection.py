@@ -18,6 +18,7 @@ from tailrace._sources.flume_watch import Watch, Watched
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sized
 
     from tailrace._flume import Batch, Protocols
     from tailrace._sources.flume_listener import Peer
@@ -81,8 +82,8 @@ class Owner(Protocol):
     """Whether so much waits to be applied that connections are not read."""
 
     @property
-    def waiting(self) -> int:
-        """The number of connections that wait to be served."""
+    def waiting(self) -> Sized:
+        """The connections that wait to be served."""
         ...
 
     def received(self, connection: Connection, size: int) -> None:
@@ -115,6 +116,8 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         self.batches = 0
         self.is_counted = True
         """Whether it counts as a connection of its sender."""
+        self.is_lost = False
+        """Whether the event loop has closed it."""
         self._owner = owner
         self._watch = owner.watch
         self._session = ServerSession(owner.protocols)
@@ -126,7 +129,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             poll.register(made, _RDHUP)
             self._poll = poll.poll
         # One bound method for all batches.
-        self._is_wanted = self.is_wanted
+        self._is_wanted, self._answer = self.is_wanted, self.answer
         self._view = 0
         # Bytes of batches without an outcome.
         self._unapplied = 0
@@ -160,14 +163,14 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         view = owner.views[self._view]
         self.received += nbytes
         self._watch.silent.pop(self, None)
-        if owner.waiting < _MANY_WAITING:
+        if len(owner.waiting) < _MANY_WAITING:
             self._decode(view[:nbytes])
         else:
             self._session.keep(view[:nbytes])
             owner.received(self, 0)
         if self._session.has_more or owner.is_full:
             self._view = 0
-        elif nbytes == len(view):
+        elif nbytes == len(view) or self._view > owner.largest_view:
             self._view = min(self._view + 1, owner.largest_view)
         self._note()
 
@@ -201,6 +204,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         if exc is not None:
             _log.info("%s: %s", self.peer, exc)
         self._transport = None
+        self.is_lost = True
         self._owner.closed(self)
 
     # Called by the queues and the pump.
@@ -210,6 +214,11 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         """Whether more bytes can be decoded now."""
         session = self._session
         return session.has_more and not self._is_ending and session.open_batches < MAX_CALLS
+
+    @property
+    def undecoded(self) -> int:
+        """The number of bytes that are not decoded."""
+        return self._session.pending_bytes
 
     def refill(self) -> int:
         """Decode some of the bytes that were kept."""
@@ -253,9 +262,12 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         self._flush()
         if self._is_ending:
             self._close_if_answered()
-        elif self.can_refill:
-            self._owner.received(self, 0)
-        self._note()
+        elif self._is_paused:
+            if self.can_refill:
+                self._owner.received(self, 0)
+            self._update_reading()
+        elif not self.partial and not self._session.open_batches:
+            self._watch.silent[self] = None
 
     # Called by the owner.
 
@@ -352,7 +364,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
                     (batch.start, size),
                     kind,
                     0,
-                    partial(self.answer, batch),
+                    partial(self._answer, batch),
                     self._is_wanted,
                     position,
                     self.sender,
@@ -390,9 +402,12 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         partial_bytes = session.pending_bytes
         if partial_bytes != self.partial:
             self._watch.set_partial(self, partial_bytes)
-        if not partial_bytes and not session.open_batches and self._transport is not None:
+        open_batches = session.open_batches
+        if not partial_bytes and not open_batches and self._transport is not None:
             self._watch.silent[self] = None
-        self._update_reading()
+        # Otherwise nothing has changed.
+        if partial_bytes or open_batches >= MAX_CALLS or self._is_paused or self._owner.is_full:
+            self._update_reading()
 
     def _update_reading(self) -> None:
         session = self._session
@@ -416,5 +431,6 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
 
     def _flush(self) -> None:
         data = self._session.to_send()
-        if data and self._transport is not None:
+        # After an error, asyncio logs each write until it reports the loss.
+        if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
