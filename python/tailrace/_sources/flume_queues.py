@@ -97,7 +97,9 @@ class Queues:
         chunks: list[Chunk] = []
         left = _ROUND_BYTES_ALONE if len(waiting) == 1 else _ROUND_BYTES
         while waiting and left > 0 and len(chunks) < _ROUND_CALLS:
-            self._now, _, queue = heappop(waiting)
+            queue = heappop(waiting)[2]
+            # Where it begins, not where it ends: it may be served less than was expected.
+            self._now = max(self._now, queue.served)
             calls = queue.calls
             cost = 0 if calls else queue.refill()
             most = min(left, waiting[0][0] + _AHEAD_BYTES - queue.served) if waiting else left
