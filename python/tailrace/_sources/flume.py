@@ -133,7 +133,7 @@ class Flume:
         """Return the batches that have arrived."""
         # For a caller that keeps some chunks while it requests more.
         self._write_answers()
-        if self.waiting or self._ends:
+        if self._queues or self._ends:
             # Let the loop read and write between two rounds even under constant load, and read the
             # first batch of new connections.
             self._turns = 1

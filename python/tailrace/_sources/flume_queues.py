@@ -18,6 +18,10 @@ CALL_BYTES = 600
 # most one.
 LARGE_BYTES = 256 * 1024
 
+# A peer that waits for the answer to its last call before it sends the next has calls of this size
+# at most when it has little to send.
+_SMALL_BYTES = 8 * 1024
+
 # How far ahead of the others a connection may be served, so that several small calls are a turn.
 _AHEAD_BYTES = 8 * CALL_BYTES
 
@@ -33,7 +37,7 @@ class Queue:
 
     def __init__(self) -> None:
         self.calls: deque[Chunk] = deque()
-        # What was served so far, in bytes, on the scale of all queues.
+        # What was served since it was last empty, in bytes, on the scale of all queues.
         self.served = 0
         self.is_queued = False
 
@@ -54,31 +58,44 @@ class Queue:
 
 class Queues:
     """
-    Weighted fair queueing: the connection whose next call would be finished first goes first.
+    Serves connections by bytes and calls, whatever they have queued.
 
-    Each connection gets the same share of bytes and calls, and one that uses less than its share
-    does not wait for those that use more. A connection costs the same however much others have
-    queued: O(log n) for each turn, nothing when it is closed.
+    A peer that had nothing queued and now has a small call comes first, up to half of a round. The
+    others share the rest by weighted fair queueing: the call that would be finished first, if all
+    were served at once, is next. A connection costs O(log n) for each turn, and nothing when it is
+    closed: its calls are handed over in their turn, to be dropped.
     """
 
     def __init__(self) -> None:
-        # By the cost served when the next call is finished, then in the order of arrival.
+        # Small calls, by the time when each would be finished if all were served at once.
+        self._prompt: list[tuple[int, int, Queue]] = []
         self.waiting: list[tuple[int, int, Queue]] = []
-        """The connections that can be served."""
-        self._now = 0
+        """The other connections that can be served, in the same order."""
+        # These times, in bytes for each connection that waits.
+        self._prompt_now = self._now = 0
         self._count = 0
         # Connections whose next call is large, while another large one is worked on.
         self._parked: deque[Queue] = deque()
         self._has_large = False
+
+    def __bool__(self) -> bool:
+        """Return whether a connection can be served."""
+        return bool(self._prompt or self.waiting)
 
     def add(self, queue: Queue) -> None:
         """Add a connection with calls or undecoded bytes, unless it is queued."""
         if queue.is_queued:
             return
         queue.is_queued = True
-        # What it did not use while it had nothing to serve is lost.
-        queue.served = max(queue.served, self._now)
-        self._push(queue)
+        calls = queue.calls
+        size = len(calls[0].data) if calls else queue.undecoded
+        if size <= _SMALL_BYTES:
+            self._count += 1
+            tag = self._prompt_now + size + CALL_BYTES
+            heappush(self._prompt, (tag, self._count, queue))
+        else:
+            queue.served = self._now
+            self._push(queue)
 
     def _push(self, queue: Queue) -> None:
         size = len(queue.calls[0].data) if queue.calls else min(queue.undecoded, LARGE_BYTES)
@@ -93,34 +110,54 @@ class Queues:
 
     def take(self) -> list[Chunk]:
         """Return the calls of the next round; none if only calls without events were decoded."""
-        waiting = self.waiting
+        prompt, waiting = self._prompt, self.waiting
         chunks: list[Chunk] = []
-        left = _ROUND_BYTES_ALONE if len(waiting) == 1 else _ROUND_BYTES
+        left = _ROUND_BYTES_ALONE if len(prompt) + len(waiting) == 1 else _ROUND_BYTES
+        half = left // 2 if waiting else 0
+        while prompt and left > half and len(chunks) < _ROUND_CALLS // 2:
+            queue = heappop(prompt)[2]
+            is_alone = not (prompt or waiting)
+            cost = self._serve(queue, left if is_alone else _SMALL_BYTES, chunks)
+            self._prompt_now += cost // (len(prompt) + 1)
+            left -= cost
+            # From now on it shares with the others.
+            queue.served = self._now
+            self._put_back(queue)
         while waiting and left > 0 and len(chunks) < _ROUND_CALLS:
             queue = heappop(waiting)[2]
-            # Where it begins, not where it ends: it may be served less than was expected.
-            self._now = max(self._now, queue.served)
-            calls = queue.calls
-            cost = 0 if calls else queue.refill()
             most = min(left, waiting[0][0] + _AHEAD_BYTES - queue.served) if waiting else left
-            is_parked = False
-            while calls and len(chunks) < _ROUND_CALLS:
-                size = len(calls[0].data)
-                if size > LARGE_BYTES:
-                    if self._has_large:
-                        is_parked = True
-                        break
-                    self._has_large = True
-                chunks.append(calls.popleft())
-                cost += size + CALL_BYTES
-                if cost >= most:
-                    break
+            cost = self._serve(queue, most, chunks)
+            # Where it began, not where it was to end: it may be served less than was expected.
+            self._now = max(self._now + cost // (len(waiting) + 1), queue.served)
             queue.served += cost
-            left -= max(cost, CALL_BYTES)
-            if is_parked:
-                self._parked.append(queue)
-            elif calls or queue.can_refill:
-                self._push(queue)
-            else:
-                queue.is_queued = False
+            left -= cost
+            self._put_back(queue)
         return chunks
+
+    def _serve(self, queue: Queue, most: int, chunks: list[Chunk]) -> int:
+        """Take the next call of a connection, and more up to this cost; return the cost."""
+        calls = queue.calls
+        cost = 0 if calls else queue.refill()
+        while calls and len(chunks) < _ROUND_CALLS:
+            size = len(calls[0].data)
+            if size > LARGE_BYTES:
+                if self._has_large:
+                    break
+                self._has_large = True
+            chunks.append(calls.popleft())
+            cost += size + CALL_BYTES
+            if cost >= most:
+                break
+        return max(cost, CALL_BYTES)
+
+    def _put_back(self, queue: Queue) -> None:
+        calls = queue.calls
+        if calls:
+            if self._has_large and len(calls[0].data) > LARGE_BYTES:
+                self._parked.append(queue)
+            else:
+                self._push(queue)
+        elif queue.can_refill:
+            self._push(queue)
+        else:
+            queue.is_queued = False
