@@ -44,6 +44,7 @@ class Arrival(NamedTuple):
     second: int
     key: bytes = b"/a"
     source: int = 0
+    sender: bytes | None = None
 
 
 class Script:
@@ -65,7 +66,7 @@ class Script:
             first = lines.pop(0)
             time.now_us = max(time.now_us, BASE_US + first.at_us)
             text = text_of([Entry(BASE_S + first.second, first.key)])
-            return [chunk_of(text)._replace(source=first.source)]
+            return [chunk_of(text)._replace(source=first.source, sender=first.sender)]
         if due_us >= self._until_us and not lines:
             time.now_us = self._until_us
             return None
@@ -272,6 +273,20 @@ def test_lines_from_the_future_hide_the_others_only_until_the_log_is_there():
     shown = looks(lines, until_us=20 * SECOND, lateness_us=60 * SECOND)
 
     assert at(shown, 19 * SECOND).total in {10, 11}
+
+
+@pytest.mark.parametrize("others", [1, 2, 5])
+@pytest.mark.parametrize("skew_s", [3_540, -3_540])
+def test_a_sender_with_a_wrong_clock_hides_no_other(others: int, skew_s: int):
+    lines = [Arrival(50_000 + n * SECOND, n + skew_s, b"/x", sender=b"x") for n in range(30)]
+    for n in range(30):
+        honest = (Arrival(100_000 + n * SECOND, n, sender=b"%d" % one) for one in range(others))
+        lines += honest
+    look = at(looks(lines, until_us=30 * SECOND, lateness_us=5 * SECOND), 20 * SECOND)
+
+    assert look.snapshot is not None
+    assert look.total in {9 * others, 10 * others}
+    assert look.snapshot.rows == [{"url": "/a", "count": look.total}]
 
 
 def test_a_backlog_is_shown_as_it_is_read():
