@@ -96,6 +96,7 @@ def count_run(
         shared={number: one.name for number, one in enumerate(origins) if one.is_live},
         view=None if window is None else _view(counted, clock, window),
     )
+    counting.has_senders = any(origin.has_senders for origin in origins)
     return Run(
         counting,
         feeds,
@@ -195,8 +196,10 @@ def row_run(
     condition = line_filter.compiled(clock.now_us())
     requested = Requested(tuple(fields or ()), line_filter, line_filter.has_range)
     sources, origins = sources_of(specs, None, requested)
+    rows = Rows(make, [origin.name for origin in origins], fields, condition, options)
+    rows.has_senders = any(origin.has_senders for origin in origins)
     return Run(
-        Rows(make, [origin.name for origin in origins], fields, condition, options),
+        rows,
         _feeds(sources),
         Intake(clock, origins),
         clock,
@@ -248,6 +251,7 @@ def sources_of(
                         zone=zone,
                         lookups=lookups,
                         requested=requested,
+                        has_senders=spec.address is not None,
                     )
                 )
     return sources, origins

@@ -1,6 +1,15 @@
 """Types that the compiled module and the Python code share."""
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    NotRequired,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+)
 
 from tailrace._public import show_own_members
 
@@ -30,7 +39,10 @@ __all__ = [
 
 class LineCounts(TypedDict):
     """
-    The numbers of lines read, by what happened to them; `fed` is the sum of all the others.
+    The numbers of lines read, by what happened to them.
+
+    `fed` is the sum of `counted`, `late`, `filtered` and all that were rejected. With a Flume
+    source there are two more counters, which are not in that sum.
 
     Attributes:
         fed: Lines read.
@@ -39,6 +51,9 @@ class LineCounts(TypedDict):
         filtered: Lines excluded by a filter (`where`, `since`, `until`).
         rejected: Lines that were rejected, by reason (`no-match`, `too-long`, `no-time`, `future`,
             `past`).
+        abandoned: Lines of batches that were dropped, because their sender had closed its
+            connection before they were counted; it sends them again.
+        resent: Lines that were skipped, because they were counted when they were sent before.
 
     >>> tr.from_lines(["not a log line"], format="combined").count(by="url").collect().lines
     {'fed': 1, 'counted': 0, 'late': 0, 'filtered': 0, 'rejected': {'no-match': 1}}
@@ -49,6 +64,8 @@ class LineCounts(TypedDict):
     late: int
     filtered: int
     rejected: dict[str, int]
+    abandoned: NotRequired[int]
+    resent: NotRequired[int]
 
 
 show_own_members(LineCounts)

@@ -113,7 +113,7 @@ def test_a_table_has_a_row_for_each_key_and_pane() -> None:
     ]
     metadata = table.schema.metadata
     assert metadata is not None
-    assert metadata[b"tailrace.version"] == b"2"
+    assert metadata[b"tailrace.version"] == b"3"
     assert metadata[b"tailrace.pane_us"] == b"5000000"
     assert metadata[b"tailrace.offset_us"] == b"0"
     assert metadata[b"tailrace.aggregates"] == b"sum(size)"
@@ -228,7 +228,7 @@ def test_what_is_not_an_export_is_rejected() -> None:
     for wrong, message in [
         (b"", "not an export of a window"),
         (b"PAR1 and more", "not an export of a window"),
-        (data[:4] + b"\x09" + data[5:], "expected version 2 of the export format, found version 9"),
+        (data[:4] + b"\x09" + data[5:], "expected version 3 of the export format, found version 9"),
         (data[:-1], "damaged at byte"),
         (data + b"\0", "damaged at byte"),
     ]:

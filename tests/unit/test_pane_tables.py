@@ -452,7 +452,7 @@ OTHERS = counted(pa.array([line(1), line(2, "/b")]), [(*SPECS[1][:2], ["status"]
         (
             changed(TABLE, "bytes", [b"\x07" + PARTIALS[0][1:], b""]),
             ValueError,
-            "version 2, found version 7",
+            "version 3, found version 7",
         ),
         (
             changed(TABLE, "bytes", ["a", "b"], pa.string()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tailrace._rendering import lossy
 from tailrace._rendering.times import intervals, moment, shorter_spans, span
@@ -35,6 +35,12 @@ _SILENT_US = 5_000_000
 # A smaller lead is a difference between clocks.
 _AHEAD_US = -2_000_000
 
+# What became of lines that are in no sum of the others.
+_OUTSIDE: dict[Literal["abandoned", "resent"], str] = {
+    "abandoned": "abandoned by their senders",
+    "resent": "resent and skipped",
+}
+
 # Numbers beyond these are written with an exponent.
 _SMALL = 1e-3
 _LARGE = 1e15
@@ -42,11 +48,14 @@ _LARGE = 1e15
 
 def lines_summary(lines: LineCounts) -> str:
     """
-    Return a summary of how many lines were counted, late, filtered and rejected.
+    Return a summary of what became of the lines.
 
     >>> lines_summary({"fed": 3, "counted": 2, "late": 0, "filtered": 0,
     ...                "rejected": {"no-match": 1}})
     '3 lines: 2 counted, 1 rejected (1 no-match)'
+    >>> lines_summary({"fed": 2, "counted": 2, "late": 0, "filtered": 0, "rejected": {},
+    ...                "abandoned": 300, "resent": 0})
+    '2 lines: 2 counted; 300 abandoned by their senders'
     """
     parts = [f"{lines['counted']:,} counted"]
     parts += [f"{lines[name]:,} {name}" for name in ("late", "filtered") if lines[name]]
@@ -54,7 +63,9 @@ def lines_summary(lines: LineCounts) -> str:
     if rejected:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in rejected.items())
         parts.append(f"{sum(rejected.values()):,} rejected ({reasons})")
-    return f"{_counted(lines['fed'], 'line')}: {', '.join(parts)}"
+    outside = ", ".join(f"{count:,} {how}" for how, count in _outside(lines))
+    rest = f"; {outside}" if outside else ""
+    return f"{_counted(lines['fed'], 'line')}: {', '.join(parts)}{rest}"
 
 
 def status_line(status: Status, columns: int | None = None) -> Line:
@@ -199,7 +210,11 @@ def share_text(value: float | None) -> str:
 
 def _not_counted(lines: LineCounts) -> list[tuple[str, int]]:
     counts = {"late": lines["late"], "rejected": sum(lines["rejected"].values())}
-    return [(how, count) for how, count in counts.items() if count]
+    return [*((how, count) for how, count in counts.items() if count), *_outside(lines)]
+
+
+def _outside(lines: LineCounts) -> list[tuple[str, int]]:
+    return [(how, count) for name, how in _OUTSIDE.items() if (count := lines.get(name))]
 
 
 def _separator(*, grouped: bool) -> str:

@@ -185,7 +185,7 @@ class Counting(Absorber[Snapshot]):
 
     def lines(self) -> LineCounts:
         """Return the line counters so far."""
-        return self.with_others(self._engine.lines())
+        return self.with_senders(self.with_others(self._engine.lines()))
 
     def status(self) -> Status:
         """Return the progress of the run."""
@@ -213,7 +213,7 @@ class Counting(Absorber[Snapshot]):
 
     def _snapshot(self, answer: Answer) -> Snapshot:
         self._answered_us = answer[2]
-        return Snapshot._of(answer, self._layout)
+        return Snapshot._of((*answer[:-1], self.with_senders(answer[-1])), self._layout)
 
     def _record_rate(self) -> None:
         self._fed.append((self._clock.steady_us(), self.lines()["fed"]))

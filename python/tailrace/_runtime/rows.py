@@ -215,6 +215,13 @@ class Rows(Processor[_Done, O]):
         made = ChunkRows(rows, rejected, log_format, self._names[source], first_line)
         return fed, self._make(made)
 
+    def abandon(self, taken: StampedChunk) -> int:
+        """Count the lines of a chunk that its sender has given up, and return their number."""
+        chunk = taken.chunk
+        count = _core.count_events(chunk.data, kind=chunk.kind, span=chunk.span)
+        self._lines["abandoned"] = self._lines.get("abandoned", 0) + count
+        return count
+
     def add_source(self, origin: Origin) -> None:
         """Add a source, which gets the next number."""
         super().add_source(origin)
@@ -226,7 +233,7 @@ class Rows(Processor[_Done, O]):
         """Return the line counters so far."""
         lines = self._lines.copy()
         lines["rejected"] = lines["rejected"].copy()
-        return self.with_others(lines)
+        return self.with_senders(self.with_others(lines))
 
     def _columns(self, taken: StampedChunk) -> list[str] | None:
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)

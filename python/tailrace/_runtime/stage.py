@@ -36,6 +36,7 @@ class Origin:
         zone: The zone of times without one; UTC by default.
         lookups: The data in which fields are looked up.
         requested: What is read of its lines.
+        has_senders: Whether it answers senders, which may give up a batch or send it again.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Origin:
         zone: Zone | None = None,
         lookups: Sequence[Lookups] = (),
         requested: Requested = ANYTHING,
+        has_senders: bool = False,
     ) -> None:
         self.name = name
         self.log_format = log_format
@@ -60,6 +62,7 @@ class Origin:
         self.zone = zone
         self.lookups = lookups
         self.requested = requested
+        self.has_senders = has_senders
 
     def compiled(self, spec: str) -> Format:
         """Return a format for its lines."""
@@ -118,6 +121,9 @@ class Processor(Generic[R, O]):
     # processes only lines that may be in range.
     all_lines: LineCounts | None = None
 
+    # Whether a source has senders; the counters about them are then always present.
+    has_senders = False
+
     def prepare(self, taken: StampedChunk) -> Any:  # noqa: ANN401, ARG002 - what `work` wants
         """
         Return the plan that `work` gets for a chunk.
@@ -140,12 +146,20 @@ class Processor(Generic[R, O]):
         """Apply the result of a chunk; return the number of lines and the result to hand out."""
         raise NotImplementedError
 
-    def abandon(self, taken: StampedChunk) -> None:
-        """Count the lines of a chunk that is dropped, because its sender has disconnected."""
+    def abandon(self, taken: StampedChunk) -> int:
+        """Count the lines of a chunk that its sender has given up, and return their number."""
+        raise NotImplementedError
 
     def lines(self) -> LineCounts:
         """Return the line counters so far."""
         raise NotImplementedError
+
+    def with_senders(self, lines: LineCounts) -> LineCounts:
+        """Return counters with those about senders, if a source has any."""
+        if not self.has_senders:
+            return lines
+        abandoned, resent = lines.pop("abandoned", 0), lines.pop("resent", 0)
+        return {**lines, "abandoned": abandoned, "resent": resent}
 
     def with_others(self, lines: LineCounts) -> LineCounts:
         """Return counters that include the lines of an earlier pass."""
@@ -156,6 +170,7 @@ class Processor(Generic[R, O]):
 
     def add_source(self, origin: Origin) -> None:
         """Add a source, which gets the next number."""
+        self.has_senders = self.has_senders or origin.has_senders
         if self.samples is not None:
             self.samples.add(origin.name)
 
@@ -201,6 +216,18 @@ class Absorber(Processor["Delta", O]):
             max_behind_us=origin.max_behind_us,
             sender=chunk.sender,
             sender_header=origin.sender_header,
+        )
+
+    def abandon(self, taken: StampedChunk) -> int:
+        """Count the lines of a chunk that its sender has given up, and return their number."""
+        chunk = taken.chunk
+        return self._engine.abandon(
+            chunk.data,
+            kind=chunk.kind,
+            span=chunk.span,
+            source=chunk.source,
+            now_us=taken.now_us,
+            sender=chunk.sender,
         )
 
     def apply(self, taken: StampedChunk, result: Delta, listened_us: int | None = None) -> int:

@@ -248,6 +248,22 @@ impl Engine {
         Ok(self.query.absorb_with(cache, chunk, origin)?)
     }
 
+    /// Drops a chunk whose sender has stopped waiting for an answer. Its lines are counted as
+    /// abandoned; a malformed chunk has none. Returns their number.
+    pub fn abandon(
+        &self,
+        chunk: Chunk<'_>,
+        source: usize,
+        sender: Option<&[u8]>,
+        now: i64,
+    ) -> Result<u64, EngineError> {
+        let count = chunk.count();
+        let reached = self.query.panes.filter(|_| self.query.time == Time::Arrival);
+        let reached = reached.map(|panes| panes.number(now));
+        self.with(|state| state.abandon(source, sender, reached, count))?;
+        Ok(count)
+    }
+
     /// Counts a column of lines, on any thread. Nulls are skipped.
     pub fn add_lines<P: InputArray>(
         &self,
@@ -625,6 +641,59 @@ mod tests {
     fn taken(engine: &Engine) -> Vec<(i64, usize, Counters)> {
         let panes = std::iter::from_fn(|| engine.next_pane(false).unwrap());
         panes.map(|pane| (pane.start, pane.content.rows.len, pane.lines)).collect()
+    }
+
+    /// Two events without headers.
+    const BATCH: Chunk<'_> = Chunk::Batch(b"\x04\x00\x04a\t\x00\x04b\t\x00");
+
+    fn abandoned(engine: &Engine) -> Vec<(Option<i64>, u64, u64)> {
+        let answers = std::iter::from_fn(|| engine.with(State::next_snapshot).unwrap());
+        answers.map(|one| (one.end, one.lines.fed, one.lines.abandoned)).collect()
+    }
+
+    #[test]
+    fn abandoned_lines_belong_to_the_pane_of_the_clock_or_of_their_source() {
+        let (engine, origin) = by_arrival();
+        feed(&engine, &origin, 1_005, b"a\t1\n");
+        assert_eq!(engine.abandon(BATCH, 0, None, 1_015), Ok(2));
+        assert_eq!(engine.abandon(Chunk::Batch(b"\x04\x00\x04a\t"), 0, None, 1_015), Ok(0));
+        assert_eq!(engine.abandon(Chunk::Event(b"\x00\x04a\t"), 0, None, 1_025), Ok(1));
+        for (now, expected) in [(1_010, 0), (1_020, 2), (1_030, 3)] {
+            engine.advance(now).unwrap();
+            assert_eq!(abandoned(&engine), [(Some(now), 1, expected)]);
+        }
+
+        let engine = self::engine();
+        let format = Format::new("tsv:time:epoch,key").unwrap();
+        let origin = Origin::new(0, format, 0);
+        assert_eq!(engine.abandon(BATCH, 0, None, 0), Ok(2));
+        feed(&engine, &origin, 0, b"0.000004\ta\n");
+        assert_eq!(engine.abandon(BATCH, 0, None, 0), Ok(2));
+        feed(&engine, &origin, 0, b"0.000013\ta\n");
+        let ends: Vec<_> = abandoned(&engine).into_iter().step_by(3).collect();
+        assert_eq!(ends, [(Some(6), 1, 4), (Some(9), 1, 4), (Some(12), 1, 4)]);
+    }
+
+    #[test]
+    fn lines_outside_the_sum_are_exported() {
+        let (engine, origin) = by_arrival();
+        feed(&engine, &origin, 1_005, b"a\t1\n");
+        engine.abandon(BATCH, 0, None, 1_015).unwrap();
+        let mut delta = Delta::new(0, engine.query.plan.columns());
+        delta.lines.resent = 7;
+        delta.skipped.push((Some(100), delta.lines));
+        engine.apply(delta).unwrap();
+        for answered in [1_005, 1_015] {
+            engine.advance(answered).unwrap();
+            engine.with(|state| _ = state.next_snapshot()).unwrap();
+            let (copy, _) = by_arrival();
+            copy.merge(&engine.export().unwrap()).unwrap();
+            let lines = copy.with(|state| *state.lines()).unwrap();
+            assert_eq!((lines.fed, lines.counted, lines.abandoned, lines.resent), (1, 1, 2, 7));
+            copy.advance(1_030).unwrap();
+            let last = copy.with(State::last_snapshot).unwrap().unwrap().lines;
+            assert_eq!((last.fed, last.abandoned, last.resent), (1, 2, 7));
+        }
     }
 
     fn counted(count: u64) -> Counters {

@@ -465,7 +465,7 @@ fn the_encoding_is_exactly_this() {
     state.apply(&late.finish());
     let bytes = summing(Some((Kind::Int, false))).encode(&state.export());
     let expected = [
-        &b"tlrc\x02"[..],
+        &b"tlrc\x03"[..],
         // Panes of a million microseconds without an offset.
         &[1, 0x80, 0x89, 0x7A, 0],
         // Text keys, integer values, one column.
@@ -488,6 +488,16 @@ fn the_encoding_is_exactly_this() {
     ]
     .concat();
     assert_eq!(bytes, expected);
+}
+
+#[test]
+fn the_version_before_is_read() {
+    let mut events = Events::new(panes(), Plan::counting(), Seed::new(1));
+    events.push(&[Value::Text(b"/a")], &[], 0);
+    let mut bytes = counting().encode(&events.finish());
+    assert_eq!(bytes[4], 3);
+    bytes[4] = 2;
+    assert_eq!(imported(&counting(), &bytes, 1).lines().counted, 1);
 }
 
 #[test]

@@ -548,9 +548,9 @@ fn a_partial_has_exactly_these_bytes() {
         other => unreachable!("{other:?}"),
     };
     // The version, the checksum of `sum(code)`, whole numbers, one event; one value and its sum.
-    assert_eq!(bytes(0), [2, 180, 25, 197, 60, 3, 1, 1, 1, 0, 5]);
+    assert_eq!(bytes(0), [3, 180, 25, 197, 60, 3, 1, 1, 1, 0, 5]);
     // The checksum of `count()`.
-    assert_eq!(bytes(1), [2, 199, 23, 103, 250, 1]);
+    assert_eq!(bytes(1), [3, 199, 23, 103, 250, 1]);
     assert_eq!(bytes(2), bytes(0)[..7]);
     // The kinds of two fields.
     assert_eq!(bytes(3)[5..8], [3, 4, 1]);
@@ -590,7 +590,7 @@ fn errors_name_what_differs() {
     );
     assert_eq!(
         shown(error(sum, &|table| cell(table, &|bytes| bytes[0] = 1))),
-        "x[0]: expected a partial of version 2, found version 1; use one version of tailrace on \
+        "x[0]: expected a partial of version 3, found version 1; use one version of tailrace on \
          all machines"
     );
     for cut in 0..10 {

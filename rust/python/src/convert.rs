@@ -89,6 +89,11 @@ pub(crate) fn counters<'py>(py: Python<'py>, lines: &Counters) -> PyResult<Bound
     all.set_item("late", lines.late)?;
     all.set_item("filtered", lines.filtered)?;
     all.set_item("rejected", rejected)?;
+    for (name, count) in [("abandoned", lines.abandoned), ("resent", lines.resent)] {
+        if count > 0 {
+            all.set_item(name, count)?;
+        }
+    }
     Ok(all)
 }
 

@@ -107,6 +107,22 @@ impl PyEngine {
         Ok(PyDelta { delta: Mutex::new(Some(delta)), newest_us, lines })
     }
 
+    /// Counts the lines of a chunk that is dropped, and returns their number.
+    #[pyo3(signature = (data, /, *, kind, span, source, now_us, sender=None))]
+    fn abandon(
+        &self,
+        py: Python<'_>,
+        data: &[u8],
+        kind: &str,
+        span: (usize, usize),
+        source: usize,
+        now_us: i64,
+        sender: Option<&[u8]>,
+    ) -> PyResult<u64> {
+        let chunk = chunk(kind, data, span)?;
+        py.detach(|| self.0.abandon(chunk, source, sender, now_us)).map_err(error)
+    }
+
     /// Adds a delta, after this much listening to live sources. Each delta can be applied once.
     #[pyo3(signature = (delta, /, listened_us=None))]
     fn apply(&self, py: Python<'_>, delta: &PyDelta, listened_us: Option<i64>) -> PyResult<()> {

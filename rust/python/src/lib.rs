@@ -44,9 +44,10 @@ mod _core {
     use crate::filter::{FilterError, PyFilter};
     #[pymodule_export]
     use crate::lines::{
-        PyFormat, PyLookups, PyTable, PyZone, count_matches, default_fields, describe_format,
-        explain, field_kind, field_kinds, first_lines, found_fields, has_field, lookup_of, parse,
-        parse_chunk, parse_rows, sample_rejects, standard_fields, step_problem, write_rows,
+        PyFormat, PyLookups, PyTable, PyZone, count_events, count_matches, default_fields,
+        describe_format, explain, field_kind, field_kinds, first_lines, found_fields, has_field,
+        lookup_of, parse, parse_chunk, parse_rows, sample_rejects, standard_fields, step_problem,
+        write_rows,
     };
     #[pymodule_export]
     use crate::panes::PyPaneCounter;

@@ -435,6 +435,19 @@ pub(crate) fn parse_chunk<'py>(
     Ok((table, PyBytes::new(py, &rejected), with_headers(py, &lines)?))
 }
 
+/// Returns the number of lines of a chunk; a malformed one has none.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span))]
+pub(crate) fn count_events(
+    py: Python<'_>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+) -> PyResult<u64> {
+    let chunk = chunk(kind, data, span)?;
+    Ok(py.detach(|| chunk.count()))
+}
+
 /// Returns the fields that the first lines of a chunk have, each with the number of these lines;
 /// those of the line's own that cannot be requested are called `own.NAME`.
 #[pyfunction]

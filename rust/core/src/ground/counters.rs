@@ -31,7 +31,8 @@ impl Reason {
     }
 }
 
-/// What happened to every line: `fed = counted + late + filtered + Σ rejected`.
+/// What happened to every line: `fed = counted + late + filtered + Σ rejected`. The lines of
+/// `abandoned` and `resent` are not in this sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// All lines.
@@ -44,12 +45,20 @@ pub struct Counters {
     pub filtered: u64,
     /// Headers and comments, which are not lines of the log: they are in no other counter.
     pub headers: u64,
+    /// Lines that were dropped because their sender had stopped waiting for an answer.
+    pub abandoned: u64,
+    /// Lines that were skipped because they were counted when they were sent before.
+    pub resent: u64,
     rejected: [u64; Reason::NAMES.len()],
 }
 
 impl Counters {
     pub(crate) fn of_counted(count: u64) -> Self {
         Self { fed: count, counted: count, ..Self::default() }
+    }
+
+    pub(crate) fn of_abandoned(count: u64) -> Self {
+        Self { abandoned: count, ..Self::default() }
     }
 
     pub(crate) fn of_late(count: u64) -> Self {
@@ -77,6 +86,8 @@ impl Counters {
         self.late = self.late.saturating_add(other.late);
         self.filtered = self.filtered.saturating_add(other.filtered);
         self.headers = self.headers.saturating_add(other.headers);
+        self.abandoned = self.abandoned.saturating_add(other.abandoned);
+        self.resent = self.resent.saturating_add(other.resent);
         for (sum, more) in self.rejected.iter_mut().zip(other.rejected) {
             *sum = sum.saturating_add(more);
         }

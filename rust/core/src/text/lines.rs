@@ -29,6 +29,12 @@ impl<'a> Chunk<'a> {
         self.for_each_stamped(|body, _| line(body))
     }
 
+    /// Returns the number of lines; a malformed chunk has none.
+    pub fn count(self) -> u64 {
+        let mut count = 0;
+        self.for_each(|_| count += 1).map_or(0, |()| count)
+    }
+
     /// Calls `line` for every line, with the text of its event's `timestamp` header if it has one.
     pub(crate) fn for_each_stamped(
         self,

@@ -180,6 +180,24 @@ impl State {
         }
     }
 
+    /// Counts lines that a sender has given up, in the pane that it has reached: this one, or that
+    /// of its newest time.
+    pub(crate) fn abandon(
+        &mut self,
+        source: usize,
+        sender: Option<&[u8]>,
+        reached: Option<i64>,
+        count: u64,
+    ) {
+        let lines = Counters::of_abandoned(count);
+        self.lines.add(&lines);
+        if let Some(panes) = self.settings.panes.filter(|_| count > 0) {
+            let seen = self.watermark.seen(source, sender).map(|time| panes.number(time));
+            let pane = seen.max(reached).unwrap_or(i64::MIN);
+            self.unreported.entry(pane).or_default().add(&lines);
+        }
+    }
+
     /// Records what is no longer available.
     fn note_evicted(&mut self, evicted: Evicted) {
         let evicted = self.evicted.map_or(evicted, |known| known.combined_with(evicted));

@@ -2,8 +2,9 @@
 
 use super::compatibility::{ExportHeader, kind_by, kind_of};
 use super::{
-    COUNTED, EVICTED, FILTERED, FIRST, ImportError, Imported, LATE, Layout, MAGIC, MAX_LINES,
-    NEWEST, NULL_KEY, OLDEST, OTHER_KEYS, REJECTED, SINCE_START, SeenKind, TypedField, VERSION,
+    ABANDONED, COUNTED, EVICTED, FILTERED, FIRST, ImportError, Imported, LATE, Layout, MAGIC,
+    MAX_LINES, NEWEST, NULL_KEY, OLDEST, OLDEST_VERSION, OTHER_KEYS, REJECTED, RESENT, SINCE_START,
+    SeenKind, TypedField, VERSION,
 };
 use crate::ground::{Counters, Kind, MAX_TIME, Panes, Reason, Value};
 use crate::windows::delta::{Delta, Entry, Evicted};
@@ -42,7 +43,7 @@ impl Layout {
             return Err(ImportError::NotAnExport);
         }
         match byte(bytes) {
-            Some(VERSION) => {}
+            Some(OLDEST_VERSION..=VERSION) => {}
             Some(version) => return Err(ImportError::Version(version)),
             None => return Err(ImportError::NotAnExport),
         }
@@ -303,7 +304,7 @@ fn skipped(
     checked: impl Fn(i64) -> Option<i64>,
 ) -> Option<Vec<(Option<i64>, Counters)>> {
     let mut skipped = Vec::new();
-    let mut fed = 0_u64;
+    let mut sum = 0_u64;
     for _ in 0..get_varint(bytes)? {
         let pane = match byte(bytes)? {
             0 => None,
@@ -313,12 +314,16 @@ fn skipped(
         let mut lines = Counters::default();
         for _ in 0..get_varint(bytes)? {
             let (what, count) = (byte(bytes)?, get_varint(bytes)?);
-            fed = fed.checked_add(count).filter(|&fed| fed <= MAX_LINES)?;
-            lines.fed += count;
+            sum = sum.checked_add(count).filter(|&sum| sum <= MAX_LINES)?;
+            if !matches!(what, ABANDONED | RESENT) {
+                lines.fed += count;
+            }
             match what {
                 COUNTED => lines.counted += count,
                 LATE => lines.late += count,
                 FILTERED => lines.filtered += count,
+                ABANDONED => lines.abandoned += count,
+                RESENT => lines.resent += count,
                 _ => {
                     let place = usize::from(what.checked_sub(REJECTED)?);
                     lines.reject_all(Reason::NAMES.get(place)?.1, count);

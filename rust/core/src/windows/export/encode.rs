@@ -3,8 +3,8 @@
 use super::compatibility::code_of;
 use super::order::{SortedEntries, SortedKeys};
 use super::{
-    COUNTED, EVICTED, FILTERED, FIRST, LATE, Layout, MAGIC, NEWEST, OLDEST, REJECTED, SINCE_START,
-    TypedField, VERSION,
+    ABANDONED, COUNTED, EVICTED, FILTERED, FIRST, LATE, Layout, MAGIC, NEWEST, OLDEST, REJECTED,
+    RESENT, SINCE_START, TypedField, VERSION,
 };
 use crate::ground::{Counters, Reason};
 use crate::windows::delta::Delta;
@@ -100,8 +100,13 @@ fn put_lost(out: &mut Vec<u8>, skipped: &[(Option<i64>, Counters)]) {
         if let Some(pane) = pane {
             put_signed(out, pane);
         }
-        let mut counts =
-            vec![(COUNTED, lines.counted), (LATE, lines.late), (FILTERED, lines.filtered)];
+        let mut counts = vec![
+            (COUNTED, lines.counted),
+            (LATE, lines.late),
+            (FILTERED, lines.filtered),
+            (ABANDONED, lines.abandoned),
+            (RESENT, lines.resent),
+        ];
         let reasons = (REJECTED..).zip(Reason::NAMES);
         counts.extend(reasons.map(|(code, (_, reason))| (code, lines.rejected(reason))));
         counts.retain(|&(_, count)| count > 0);

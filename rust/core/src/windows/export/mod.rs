@@ -6,9 +6,10 @@
 //! the panes, keys and aggregates. Importing it into a state that does not match is an error that
 //! names the difference. Equal deltas have equal bytes if their partials do.
 //!
-//! # The format, version 2
+//! # The format, version 3
 //!
-//! In version 1 quantiles had no bounds, and keys of integers had at most 63 bits.
+//! In version 1 quantiles had no bounds, and keys of integers had at most 63 bits. Version 2 lacked
+//! the outcomes abandoned, resent and past; it can be read, since its bytes mean the same.
 //!
 //! A *number* is LEB128: seven bits per byte, lowest first, with the high bit set in all bytes but
 //! the last. A *signed* number is the number 2n if n is not negative, else -2n - 1. A *text* is its
@@ -32,9 +33,9 @@
 //! | lines in no pane | list of: 0, or 1 and the pane that was reached as a signed number; list of: outcome as 1 byte, count as a number |
 //!
 //! Kinds are 0 unknown, 1 text, 2 bytes, 3 integer, 4 float, 5 time, 6 any. Outcomes of lines are 0
-//! counted, in panes that were evicted; 1 late; 2 filtered; and rejected as 16 no-match, 17
-//! too-long, 18 no-time, 19 future. The flag "since the start" means that the panes before the
-//! first complete one are contained as one pane.
+//! counted, in panes that were evicted; 1 late; 2 filtered; 3 abandoned; 4 resent; and rejected as
+//! 16 no-match, 17 too-long, 18 no-time, 19 future, 20 past. The flag "since the start" means that
+//! the panes before the first complete one are contained as one pane.
 //!
 //! The body:
 //!
@@ -69,7 +70,10 @@ const MAGIC: [u8; 4] = *b"tlrc";
 
 /// The version of the format. It changes whenever the meaning of bytes changes, here or in a
 /// partial.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
+
+/// The oldest version that can be read. Its bytes mean the same in the versions after it.
+pub(crate) const OLDEST_VERSION: u8 = 2;
 
 /// The maximum number of lines. No log has more, and sums of them do not overflow.
 pub(crate) const MAX_LINES: u64 = 1 << 53;
@@ -86,6 +90,8 @@ const OTHER_KEYS: u8 = 2;
 const COUNTED: u8 = 0;
 const LATE: u8 = 1;
 const FILTERED: u8 = 2;
+const ABANDONED: u8 = 3;
+const RESENT: u8 = 4;
 /// Plus the index of the reason.
 const REJECTED: u8 = 16;
 

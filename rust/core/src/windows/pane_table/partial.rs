@@ -7,7 +7,9 @@
 
 use crate::ground::{InputError, quoted};
 use crate::windows::aggregate::{AGGREGATES, AggregateInfo, EVENTS, PaneColumn, name_of_column};
-use crate::windows::export::{Layout, SeenKind, VERSION, code_of, kind_by, merged_kind, name_of};
+use crate::windows::export::{
+    Layout, OLDEST_VERSION, SeenKind, VERSION, code_of, kind_by, merged_kind, name_of,
+};
 use crate::windows::varint::{get_varint, put_varint, take};
 
 /// What bytes are that no aggregate wrote.
@@ -78,7 +80,7 @@ impl PartialCell {
     ) -> Result<&'a [u8], InputError> {
         let mut rest = cell;
         let [version] = take(&mut rest).ok_or_else(|| self.damaged(NONE))?;
-        if version != VERSION {
+        if !(OLDEST_VERSION..=VERSION).contains(&version) {
             return Err(InputError::Value(format!(
                 "expected a partial of version {VERSION}, found version {version}; use one version \
                  of tailrace on all machines"
