@@ -23,6 +23,7 @@ enum Kind {
     NegativeLength(i64),
     BlockSize { declared: i64, found: usize },
     BlockCount(i64),
+    TooMany(u64),
     Trailing(usize),
 }
 
@@ -51,6 +52,14 @@ impl fmt::Display for BatchError {
             Kind::BlockCount(n) => {
                 write!(f, "expected a number of items, found {n} at byte {byte}")
             }
+            Kind::TooMany(n) => {
+                let (most, n) = (grouped(MAX_EVENTS), grouped(n));
+                write!(
+                    f,
+                    "expected at most {most} events in a batch, found {n} at byte {byte}; make the \
+                     agent's batch-size smaller"
+                )
+            }
             Kind::Trailing(n) => {
                 write!(f, "expected the end of the events, found {n} more bytes at byte {byte}")
             }
@@ -59,6 +68,23 @@ impl fmt::Display for BatchError {
 }
 
 impl std::error::Error for BatchError {}
+
+/// Returns a number with separators between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The largest number of events in a batch. An empty event has two bytes, so a frame could hold
+/// millions of them, and each costs as much as a short line.
+pub const MAX_EVENTS: u64 = 1_000_000;
 
 /// The header in which Flume's timestamp interceptor writes milliseconds since the epoch.
 const TIMESTAMP: &[u8] = b"timestamp";
@@ -90,7 +116,7 @@ pub(crate) fn for_each_event_with<'a>(
     mut event: impl FnMut(Event<'a>),
 ) -> Result<(), BatchError> {
     let mut walk = Walk { bytes, at: 0 };
-    walk.blocks(|walk| {
+    walk.blocks(MAX_EVENTS, |walk| {
         event(walk.event(is_header)?);
         Ok(())
     })?;
@@ -116,7 +142,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn event(&mut self, is_header: impl Fn(&[u8]) -> bool) -> Result<Event<'a>, BatchError> {
         let (mut timestamp, mut header) = (None, None);
-        self.blocks(|walk| {
+        self.blocks(u64::MAX, |walk| {
             let name = walk.sized()?;
             let value = walk.sized()?;
             // The last one of two headers with the same name counts, as in Java's map.
@@ -131,11 +157,14 @@ impl<'a> Walk<'a> {
         Ok(Event { body: self.sized()?, timestamp, header })
     }
 
-    /// Reads the blocks of an array or a map, including the zero count that ends them.
+    /// Reads the blocks of an array or a map of at most `most` items, including the zero count that
+    /// ends them.
     fn blocks(
         &mut self,
+        most: u64,
         mut item: impl FnMut(&mut Self) -> Result<(), BatchError>,
     ) -> Result<(), BatchError> {
+        let mut items_so_far = 0_u64;
         loop {
             let start = self.at;
             let count = self.long()?;
@@ -148,6 +177,10 @@ impl<'a> Walk<'a> {
             // `i64::MIN` has no positive counterpart, so it is no count.
             if count == i64::MIN {
                 return Err(Self::error(Kind::BlockCount(count), start));
+            }
+            items_so_far = items_so_far.saturating_add(count.unsigned_abs());
+            if items_so_far > most {
+                return Err(Self::error(Kind::TooMany(items_so_far), start));
             }
             for _ in 0..count.unsigned_abs() {
                 item(self)?;
@@ -252,6 +285,60 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_of_too_many_events_is_refused_at_the_block_that_exceeds_the_limit() {
+        let long = |mut n: u64| {
+            let mut bytes = Vec::new();
+            while n >= 0x80 {
+                bytes.push(u8::try_from(n & 0x7f).unwrap() | 0x80);
+                n >>= 7;
+            }
+            bytes.push(u8::try_from(n).unwrap());
+            bytes
+        };
+        // Counts, zig-zag: a negative one is followed by the size of its block.
+        let block = |count: usize, sized: bool| {
+            let count64 = count as u64;
+            let head = if sized {
+                [long(2 * count64 - 1), long(4 * count64)].concat()
+            } else {
+                long(2 * count64)
+            };
+            [head, vec![0; 2 * count]].concat()
+        };
+        let most = usize::try_from(MAX_EVENTS).unwrap();
+        for (blocks, expected) in [
+            (vec![(most, false)], Ok(most)),
+            (vec![(most, true)], Ok(most)),
+            (vec![(most / 2, true), (most / 2, false)], Ok(most)),
+            (vec![(most + 1, false)], Err((0, 0, "1,000,001"))),
+            (vec![(most + 1, true)], Err((0, 0, "1,000,001"))),
+            (vec![(1, false), (most, false)], Err((1, 3, "1,000,001"))),
+            (vec![(most, false), (1, true)], Err((most, 2 * most + 3, "1,000,001"))),
+        ] {
+            let bytes: Vec<u8> =
+                blocks.iter().flat_map(|&(count, sized)| block(count, sized)).collect();
+            let bytes = [bytes, vec![0]].concat();
+            let mut seen = 0;
+            let walked = for_each_event(&bytes, |_| seen += 1).map_err(|error| error.to_string());
+            match expected {
+                Ok(count) => assert_eq!((walked, seen), (Ok(()), count)),
+                Err((count, byte, found)) => {
+                    let message = format!(
+                        "expected at most 1,000,000 events in a batch, found {found} at byte \
+                         {byte}; make the agent's batch-size smaller"
+                    );
+                    assert_eq!((walked, seen), (Err(message), count));
+                }
+            }
+        }
+        // Many blocks of one event.
+        let many = [b"\x02\x00\x00".repeat(most + 1), vec![0]].concat();
+        let mut seen = 0;
+        let byte = for_each_event(&many, |_| seen += 1).map_err(BatchError::byte);
+        assert_eq!((byte, seen), (Err(3 * most), most));
+    }
+
+    #[test]
     fn the_message_says_what_was_expected_and_where() {
         for (bytes, message) in [
             (&b""[..], "events are cut off at byte 0"),
@@ -267,7 +354,12 @@ mod tests {
                 b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00",
                 "expected a number of items, found -9223372036854775808 at byte 0",
             ),
-            (b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", "events are cut off at byte 11"),
+            (
+                b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00",
+                "expected at most 1,000,000 events in a batch, found 9,223,372,036,854,775,807 at \
+                 byte 0; make the agent's batch-size smaller",
+            ),
+            (b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00", "events are cut off at byte 12"),
         ] {
             assert_eq!(bodies(bytes).unwrap_err(), message, "{bytes:02x?}");
         }
