@@ -35,6 +35,7 @@ from tailrace._requested import Requested
 from tailrace._runtime.clock import Clock
 from tailrace._scalars import check_flag
 from tailrace._schedule import Length, check_count, schedule
+from tailrace._sizes import size_bytes
 from tailrace._sources.globs import matching
 from tailrace._sources.text import STDIN
 from tailrace._specs import (
@@ -59,8 +60,12 @@ if TYPE_CHECKING:
     from tailrace._snapshot import Snapshot
 
 __all__ = ["Query", "from_files", "from_flume", "from_lines", "from_stdin", "merge"]
+__all__ += ["LEAST_PARTIAL_BYTES"]
 
 T = TypeVar("T")
+
+LEAST_PARTIAL_BYTES = 65_536
+"""The smallest limit of the bytes of incomplete batches: a small batch of each of some agents."""
 
 _TIMES = ("arrival", "header", "log")
 
@@ -649,6 +654,8 @@ def from_flume(
     tz: str | tzinfo | None = None,
     geoip: str | os.PathLike[str] | None = None,
     sender: str | None = None,
+    max_connections: int = 1_024,
+    max_partial_bytes: int | str = "256MiB",
 ) -> Query:
     """
     Receive events from Flume agents, in place of a Flume Avro source.
@@ -669,6 +676,10 @@ def from_flume(
         sender: `"header:NAME"`: the header of an event that names its sender, such as
             `"header:host"`, for agents that forward the events of others. By default, and for
             events without it, the address of the peer.
+        max_connections: The limit of connections of each address. At the limit the connection that
+            has been silent longest is closed in favour of a new one.
+        max_partial_bytes: The limit of the bytes of incomplete batches of each address, such as
+            `"64MiB"`. Above it, the connection with the largest is closed.
 
     >>> tr.from_flume("0.0.0.0:9092").window("5m", every="1s").count(by="url")
     <tailrace.Query of flume://0.0.0.0:9092: count() by url, window 5m every 1s by arrival, top 10>
@@ -677,14 +688,25 @@ def from_flume(
         raise ValueError("from_flume: expected at least one address, HOST:PORT, found none")
     log_format, zone, lookups = check_format(format, auto=True), _zone(tz), _countries(geoip)
     header = None if sender is None else sender_header(sender, "sender")
+    most = _check_connections(max_connections)
+    most_bytes = size_bytes(max_partial_bytes, "max_partial_bytes", LEAST_PARTIAL_BYTES)
     specs = []
     for one in addresses:
         address, own = split_sender(one)
         if isinstance(address, str):
             address = address.removeprefix("flume://")
         spec = SourceSpec(log_format, address=split_address(address), tz=zone, geoip=lookups)
+        spec = spec._replace(max_connections=most, max_partial_bytes=most_bytes)
         specs.append(spec._replace(sender_header=own or header))
     return Query(tuple(specs))
+
+
+def _check_connections(most: int) -> int:
+    if isinstance(most, bool) or not isinstance(most, int):
+        raise TypeError(f"max_connections: expected an integer, found {most!r:.80}")
+    if most < 1:
+        raise ValueError(f"max_connections: expected at least 1 connection, found {most}")
+    return most
 
 
 def merge(*queries: Query) -> Query:

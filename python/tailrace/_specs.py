@@ -133,6 +133,10 @@ class SourceSpec(NamedTuple):
     address: tuple[str, int] | None = None
     sender_header: str | None = None
     """The header that names the sender of an event; by default it is the peer's address."""
+    max_connections: int = 0
+    """The limit of connections, of an address."""
+    max_partial_bytes: int = 0
+    """The limit of bytes of incomplete batches, of an address."""
     tz: tzinfo | None = None
     """The zone of times without one; UTC by default."""
     geoip: Countries | None = None
@@ -172,7 +176,12 @@ class SourceSpec(NamedTuple):
         if self.address is not None:
             from tailrace._sources.flume import Flume  # noqa: PLC0415 - files need no event loop
 
-            yield Flume(*self.address), self.names, False
+            flume = Flume(
+                *self.address,
+                max_connections=self.max_connections,
+                max_partial_bytes=self.max_partial_bytes,
+            )
+            yield flume, self.names, False
         elif self.lines is not None:
             yield Memory(self.lines), self.names, True
         elif self.follow:

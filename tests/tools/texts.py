@@ -54,6 +54,7 @@ _KINDS: dict[str, list[str] | None] = {
     "ZONE": [],
     "N": [],
     "N/s": [],
+    "SIZE": [],
 }
 
 # Files are left to `-o default`, because bash itself handles quotes and backslashes in their names.

@@ -12,7 +12,8 @@ from tailrace._durations import micros
 from tailrace._errors import TailraceError, in_words, os_reason
 from tailrace._format_options import naming, spec_with_columns
 from tailrace._names import AUTO, check_format, split_address, split_sender
-from tailrace._query import from_files, from_flume, merge
+from tailrace._query import LEAST_PARTIAL_BYTES, from_files, from_flume, merge
+from tailrace._sizes import size_bytes
 from tailrace._sources.globs import is_pattern, matching
 from tailrace._sources.text import STDIN, check_log
 from tailrace._terminal.escape import for_people
@@ -33,6 +34,7 @@ __all__ += ["query", "readable", "sources", "zone"]
 FLUME = "flume://"
 
 _MAX_JOBS = 1_024
+_MAX_CONNECTIONS = 1_000_000
 
 FIELDS = """\
 'tailrace formats' lists the formats, 'tailrace formats NAME' shows the fields of a format, and
@@ -88,6 +90,19 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
         metavar="N",
         help="number of threads that read files; does not change the output (default: 1 for small "
         "files and live sources, otherwise 1 per processor)",
+    )
+    parser.add_argument(
+        "--max-connections",
+        metavar="N",
+        help="number of connections that a flume:// source accepts; at the limit the one that has "
+        "been silent longest is closed in favour of a new one (default: 1024, or fewer if the "
+        "limit on open files is lower)",
+    )
+    parser.add_argument(
+        "--max-partial-bytes",
+        metavar="SIZE",
+        help="memory for the incomplete batches of a flume:// source, such as 64MiB; above it the "
+        "connection with the largest is closed (default: 256MiB)",
     )
     parser.add_argument(
         "--where",
@@ -297,6 +312,8 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
         # Standard input has no name to follow.
         return is_flume(name), name == STDIN and given.follow
 
+    if not any(map(is_flume, names)):
+        _check_unlimited(names, given)
     length_us = _last_us(names, given)
     queries: list[Query] = []
     given.countries = countries(given)
@@ -304,7 +321,7 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
     for (flume, unnamed), group in groupby(names, kind):
         if flume:
             addresses = [name.removeprefix(FLUME) for name in group]
-            queries.append(from_flume(*addresses, **more))
+            queries.append(from_flume(*addresses, **more, **_limits(given)))
         else:
             follow = given.follow and not unnamed
             queries.append(from_files(*group, follow=follow, **more))
@@ -316,6 +333,28 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
     if given.until is not None:
         merged = merged.until(given.until)
     return merged if length_us is None else merged._last_of_log(length_us)
+
+
+def _check_unlimited(names: Sequence[str], given: argparse.Namespace) -> None:
+    """Check that no limit of receivers is given, unless by the environment."""
+    for option in ("--max-connections", "--max-partial-bytes"):
+        name = option[2:].replace("-", "_")
+        if getattr(given, name) is not None and not given.defaults.hold(given, name):
+            raise ValueError(f"{option}: expected a flume:// source, found {names[0]}")
+
+
+def _limits(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the limits of receivers that are given."""
+    limits: dict[str, Any] = {}
+    if given.max_connections is not None:
+        limits["max_connections"] = positive(
+            given.max_connections, "--max-connections", "connections", _MAX_CONNECTIONS
+        )
+    if given.max_partial_bytes is not None:
+        limits["max_partial_bytes"] = size_bytes(
+            given.max_partial_bytes, "--max-partial-bytes", LEAST_PARTIAL_BYTES
+        )
+    return limits
 
 
 def _last_us(names: Sequence[str], given: argparse.Namespace) -> int | None:

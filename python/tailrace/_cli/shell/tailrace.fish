@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats explain completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --max-ahead --max-behind --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --max-ahead --max-behind --max-connections --max-partial-bytes --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -66,6 +66,8 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l geoip -rF -d 'MaxMind DB 
 complete -c tailrace -n '_shtab_tailrace_using top' -l columns -x -d 'column names of CSV lines (of others with --log-format tsv or w3c), for logs without a header; a name can have a type, as in time,device,temperature:float: text, int, float, a duration (s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)'
 complete -c tailrace -n '_shtab_tailrace_using top' -s F -l follow -d 'keep reading files as they grow, by name, through rotation and truncation, as tail -F does; starts at the beginning of each file; with --time arrival, at its end'
 complete -c tailrace -n '_shtab_tailrace_using top' -s j -l jobs -x -d 'number of threads that read files; does not change the output (default: 1 for small files and live sources, otherwise 1 per processor)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l max-connections -x -d 'number of connections that a flume:// source accepts; at the limit the one that has been silent longest is closed in favour of a new one (default: 1024, or fewer if the limit on open files is lower)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l max-partial-bytes -x -d 'memory for the incomplete batches of a flume:// source, such as 64MiB; above it the connection with the largest is closed (default: 256MiB)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l where -x -d 'only lines matching this condition, such as '"'"'status >= 500 and method == POST'"'"'; see '"'"'Conditions'"'"' in '"'"'tailrace help parse'"'"''
 complete -c tailrace -n '_shtab_tailrace_using top' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, or UTC, unless it has a zone'
 complete -c tailrace -n '_shtab_tailrace_using top' -l until -x -d 'only lines logged before this time, written as for --since'
@@ -95,6 +97,8 @@ complete -c tailrace -n '_shtab_tailrace_using parse' -l geoip -rF -d 'MaxMind D
 complete -c tailrace -n '_shtab_tailrace_using parse' -l columns -x -d 'column names of CSV lines (of others with --log-format tsv or w3c), for logs without a header; a name can have a type, as in time,device,temperature:float: text, int, float, a duration (s, ms, us, ns) or a time (clf, iso, epoch, epoch_ms)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s F -l follow -d 'keep reading files as they grow, by name, through rotation and truncation, as tail -F does; starts at the beginning of each file'
 complete -c tailrace -n '_shtab_tailrace_using parse' -s j -l jobs -x -d 'number of threads that read files; does not change the output (default: 1 for small files and live sources, otherwise 1 per processor)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l max-connections -x -d 'number of connections that a flume:// source accepts; at the limit the one that has been silent longest is closed in favour of a new one (default: 1024, or fewer if the limit on open files is lower)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l max-partial-bytes -x -d 'memory for the incomplete batches of a flume:// source, such as 64MiB; above it the connection with the largest is closed (default: 256MiB)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l where -x -d 'only lines matching this condition, such as '"'"'status >= 500 and method == POST'"'"'; see below'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, or UTC, unless it has a zone'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l until -x -d 'only lines logged before this time, written as for --since'
