@@ -440,7 +440,7 @@ def test_a_batch_whose_agent_died_before_the_acknowledgement_is_resent_and_count
     with running("top", FLUME, "--window", "1h", "--format", "jsonl") as receiver:
         bodies = [at(second) for second in range(9)]
         with Sink(receiver.port) as sink:
-            # The batch is held for detection, for 200 ms; the sender resets the connection, as if killed.
+            # The batch is held for 200 ms; the sender resets the connection, as if killed.
             sink.send(sink.frame(b"appendBatch", events(bodies)))
             time.sleep(0.02)
             sink.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

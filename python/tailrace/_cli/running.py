@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -122,9 +120,6 @@ def _why_not_opened(error: OSError | TailraceError) -> str:
         errno.EPERM: rights,
     }
     reason = os_reason(error)
-    # asyncio's text for a failed bind repeats what the hint says.
-    if address := re.search(r"bind on address \('([^']*)', (\d+)", reason):
-        reason = f"flume://{address[1]}:{address[2]}: {os.strerror(error.errno or 0).lower()}"
     return reason + hints.get(error.errno or 0, "; check the host and the port")
 
 

@@ -8,6 +8,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tailrace._errors import os_reason
 from tailrace._flume import Protocols
 from tailrace._sources import end_of
 from tailrace._sources.complaints import Complaints
@@ -81,7 +82,7 @@ class Flume:
     ) -> None:
         self._address = host, port
         self._limit = max_connections
-        self._listener = Listener(self._accepted, self._make_room)
+        self._listener = Listener(self._accepted, self._may_accept, self._make_room)
         self._connections: set[Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._opened_count = 0
@@ -224,6 +225,12 @@ class Flume:
 
     # Called by the listener.
 
+    def _may_accept(self) -> bool:
+        """Return whether it is known which connections are silent, if that matters."""
+        watch = self.watch
+        is_full = len(self._connections) >= self._limit
+        return not (is_full and self._connecting) or bool(watch.silent or watch.deaf)
+
     def _accepted(self, made: socket.socket, peer: Peer) -> None:
         if len(self._connections) >= self._limit and not self._close_silent():
             made.close()
@@ -256,8 +263,9 @@ class Flume:
 
     def _make_room(self, error: OSError) -> bool:
         """Close a silent connection, because the system has no descriptor or memory for another."""
-        limit = f"after {len(self._connections):,} connections: {error.strerror}"
-        self._complaints.say("", f"no connection can be accepted {error.errno}", limit)
+        where, kind = f"flume://{address_text(self._address)}", "no connection can be accepted"
+        problem = f"{where}: {kind} beside {len(self._connections):,} others: {os_reason(error)}"
+        self._complaints.say(where, kind, problem)
         return self._close_silent()
 
     def _close_silent(self) -> bool:

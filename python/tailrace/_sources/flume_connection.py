@@ -282,10 +282,10 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         return self._is_paused
 
     def is_readable(self) -> bool:
-        """Return whether it has sent bytes that were not read."""
+        """Return whether it has sent bytes that were not read, and has not ended its stream."""
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        poll.register(self._socket, select.POLLIN | _RDHUP)
+        return [event for _, event in poll.poll(0)] == [select.POLLIN]
 
     def refuse(self, problem: str, kind: str) -> None:
         """End it with a log line; earlier batches are still answered."""

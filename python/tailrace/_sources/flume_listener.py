@@ -89,15 +89,18 @@ class Listener:
 
     Args:
         accepted: Called with each accepted socket and its peer.
+        may_accept: Returns whether the next one can be accepted or refused now, and not later.
         make_room: Called when no more connections can be accepted; returns whether one was closed.
     """
 
     def __init__(
         self,
         accepted: Callable[[socket.socket, Peer], None],
+        may_accept: Callable[[], bool],
         make_room: Callable[[OSError], bool],
     ) -> None:
         self._accepted = accepted
+        self._may_accept = may_accept
         self._make_room = make_room
         self._sockets: list[socket.socket] = []
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
@@ -141,6 +144,8 @@ class Listener:
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(_ACCEPTS):
+            if not self._may_accept():
+                return
             try:
                 made, name = listening.accept()
             except (BlockingIOError, InterruptedError):

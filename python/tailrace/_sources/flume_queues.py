@@ -75,7 +75,7 @@ class Queues:
         self._prompt_now = self._now = 0
         self._count = 0
         # Connections whose next call is large, while another large one is worked on.
-        self._parked: deque[Queue] = deque()
+        self._parked: list[tuple[int, int, Queue]] = []
         self._has_large = False
 
     def __bool__(self) -> bool:
@@ -95,18 +95,18 @@ class Queues:
             heappush(self._prompt, (tag, self._count, queue))
         else:
             queue.served = self._now
-            self._push(queue)
+            self._push(queue, self.waiting)
 
-    def _push(self, queue: Queue) -> None:
+    def _push(self, queue: Queue, heap: list[tuple[int, int, Queue]]) -> None:
         size = len(queue.calls[0].data) if queue.calls else min(queue.undecoded, LARGE_BYTES)
         self._count += 1
-        heappush(self.waiting, (queue.served + size + CALL_BYTES, self._count, queue))
+        heappush(heap, (queue.served + size + CALL_BYTES, self._count, queue))
 
     def large_answered(self) -> None:
         """Let the next large call be handed over."""
         self._has_large = False
         if self._parked:
-            self._push(self._parked.popleft())
+            heappush(self.waiting, heappop(self._parked))
 
     def take(self) -> list[Chunk]:
         """Return the calls of the next round; none if only calls without events were decoded."""
@@ -153,11 +153,9 @@ class Queues:
     def _put_back(self, queue: Queue) -> None:
         calls = queue.calls
         if calls:
-            if self._has_large and len(calls[0].data) > LARGE_BYTES:
-                self._parked.append(queue)
-            else:
-                self._push(queue)
+            is_parked = self._has_large and len(calls[0].data) > LARGE_BYTES
+            self._push(queue, self._parked if is_parked else self.waiting)
         elif queue.can_refill:
-            self._push(queue)
+            self._push(queue, self.waiting)
         else:
             queue.is_queued = False

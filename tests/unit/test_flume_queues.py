@@ -1,0 +1,367 @@
+"""The order in which the calls of connections are served, and how slow frames are noticed."""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from live import OK, Sink, event, events, free_port, line, running, wait_for
+from wire import call, frame, handshake
+
+import tailrace as tr
+from tailrace._sources import Chunk
+from tailrace._sources.flume_queues import CALL_BYTES, LARGE_BYTES, Queue, Queues
+from tailrace._sources.flume_watch import CHECKS, LEAST_BYTES, Watch, Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOP = ("top", "flume://127.0.0.1:0", "--log-format", "combined", "--format", "jsonl")
+
+
+class Calls(Queue):
+    """A connection whose calls are all decoded."""
+
+    def __init__(self, number: int, *sizes: int) -> None:
+        super().__init__()
+        for size in sizes:
+            self.put(number, size)
+
+    def put(self, number: int, size: int) -> None:
+        self.calls.append(Chunk(bytes(size), (0, size), source=number))
+
+    @property
+    def undecoded(self) -> int:
+        return 0
+
+    def refill(self) -> int:
+        return 0
+
+    @property
+    def can_refill(self) -> bool:
+        return False
+
+
+def taken(queues: Queues) -> list[int]:
+    return [chunk.source for chunk in queues.take()]
+
+
+def test_a_small_call_comes_before_everything_that_others_have_queued():
+    queues = Queues()
+    for number in range(1, 50):
+        queues.add(Calls(number, *[20_000] * 100))
+    for _ in range(10):
+        queues.take()
+        queues.add(Calls(0, 2_000))
+        assert taken(queues)[0] == 0
+
+
+def test_connections_share_by_bytes_whatever_the_size_of_their_calls():
+    queues = Queues()
+    sizes = [25, 10_000, 60_000, 200_000]
+    for number, size in enumerate(sizes):
+        queues.add(Calls(number, *[size] * (40_000_000 // (size + CALL_BYTES))))
+    served = [0] * len(sizes)
+    for _ in range(30):
+        for chunk in queues.take():
+            served[chunk.source] += len(chunk.data) + CALL_BYTES
+    assert min(served) > 2_000_000
+    assert max(served) - min(served) <= 2 * max(sizes)
+
+
+def test_calls_of_a_connection_stay_in_order_and_all_are_served():
+    rng = random.Random(7)  # noqa: S311 - the same sizes again
+    queues = Queues()
+    expected: dict[int, list[int]] = {}
+    found: dict[int, list[int]] = {}
+    connections = [Calls(number) for number in range(20)]
+    for _ in range(200):
+        number = rng.randrange(20)
+        for _ in range(rng.randrange(4)):
+            size = rng.choice([10, 500, 5_000, 100_000, 300_000])
+            connections[number].put(number, size)
+            expected.setdefault(number, []).append(size)
+        if connections[number].calls:
+            queues.add(connections[number])
+        for chunk in queues.take() if rng.random() < 0.5 else ():
+            found.setdefault(chunk.source, []).append(len(chunk.data))
+            if len(chunk.data) > LARGE_BYTES:
+                queues.large_answered()
+    while chunks := queues.take():
+        for chunk in chunks:
+            found.setdefault(chunk.source, []).append(len(chunk.data))
+            if len(chunk.data) > LARGE_BYTES:
+                queues.large_answered()
+    assert found == expected
+
+
+def test_one_large_call_is_handed_over_at_a_time_and_others_go_on():
+    queues = Queues()
+    large = LARGE_BYTES + 1
+    for number in range(3):
+        queues.add(Calls(number, large, large))
+    queues.add(Calls(3, 9_000))
+    handed = taken(queues) + taken(queues)
+    assert sorted(handed) in ([0, 3], [1, 3], [2, 3])
+    assert taken(queues) == []
+    order = [number for number in handed if number != 3]
+    for _ in range(5):
+        queues.large_answered()
+        order += taken(queues)
+    assert sorted(order) == [0, 0, 1, 1, 2, 2]
+    # In turn, not one connection after the other.
+    assert len(set(order[:3])) == 3
+
+
+class Peer(Watched):
+    """A connection that is only watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paused = False
+        self.readable = False
+        self.problems: list[str] = []
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused
+
+    def refuse(self, problem: str, kind: str) -> None:
+        self.problems.append(f"{kind}: {problem}")
+
+    def is_readable(self) -> bool:
+        return self.readable
+
+
+@pytest.mark.parametrize(("each", "slow"), [(LEAST_BYTES // CHECKS, False), (1_000, True)])
+def test_a_frame_that_has_begun_makes_its_least_progress(each: int, slow: bool):  # noqa: FBT001 - a parameter of pytest
+    peer = Peer()
+    peer.begin()
+    found = []
+    for _ in range(3 * CHECKS):
+        peer.received += each
+        found.append(peer.is_slow())
+    assert found == ([False] * (CHECKS - 1) + [slow]) * 3
+
+
+def test_only_checks_while_the_connection_was_read_count():
+    peer = Peer()
+    peer.begin()
+    peer.paused = peer.has_paused = True
+    assert not any(peer.is_slow() for _ in range(100))
+    peer.paused = False
+    # The first check ends the pause.
+    assert [peer.is_slow() for _ in range(CHECKS + 1)] == [False] * CHECKS + [True]
+
+
+def test_the_largest_incomplete_frame_ends_when_all_together_are_too_large():
+    watch = Watch(1_000)
+    peers = [Peer() for _ in range(3)]
+    for peer, size in zip(peers, (300, 500, 200), strict=True):
+        watch.set_partial(peer, size)
+    assert [peer.problems for peer in peers] == [[], [], []]
+    watch.set_partial(peers[2], 201)
+    assert [len(peer.problems) for peer in peers] == [0, 1, 0]
+    assert "500 bytes" in peers[1].problems[0]
+    # It is forgotten even if its connection does not close at once.
+    watch.set_partial(peers[2], 600)
+    assert [len(peer.problems) for peer in peers] == [0, 1, 0]
+
+
+def test_the_connection_that_is_silent_longest_is_the_first_to_go():
+    watch = Watch(1_000)
+    first, second, third, deaf = (Peer() for _ in range(4))
+    for peer in (first, second, third):
+        watch.silent[peer] = None
+    first.readable = True
+    assert watch.longest_silent() is second
+    assert watch.longest_silent() is third
+    # One that has sent bytes meanwhile is not silent.
+    assert watch.longest_silent() is None
+    watch.deaf[deaf] = None
+    assert watch.longest_silent() is deaf
+
+
+# --- on real sockets ------------------------------------------------------------------------------
+
+
+@contextmanager
+def received(**limits: int | str) -> Iterator[tuple[int, list[tr.Snapshot]]]:
+    import threading  # noqa: PLC0415 - for this helper alone
+
+    port = free_port()
+    query = tr.from_flume(f"127.0.0.1:{port}", format="combined", **limits)  # type: ignore[arg-type]
+    window = query.window("1h", every="100ms", batch_interval="50ms").count(by="url")
+    snapshots: list[tr.Snapshot] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        for snapshot in window.run():
+            snapshots.append(snapshot)
+            if ended.is_set():
+                break
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    wait_for(lambda: snapshots)
+    try:
+        yield port, snapshots
+    finally:
+        ended.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "where the end is not reported"])
+def test_the_end_of_a_stream_is_found_behind_unread_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+    known: bool,  # noqa: FBT001 - a parameter of pytest
+):
+    if not known:
+        monkeypatch.setattr("tailrace._sources.flume_connection._RDHUP", 0)
+    calls = 100
+    with received() as (port, snapshots), Sink(port) as good:
+        assert good.batch([line("/good")]) == OK
+        for _ in range(5):
+            with Sink(port) as sink:
+                assert sink.batch([line("/first")]) == OK
+                frames = [
+                    sink.frame(b"appendBatch", events([line("/left")] * 50)) for _ in range(calls)
+                ]
+                sink.send(b"".join(frames))
+                # A connection that is closed before it has read all answers is reset, and what
+                # the receiver has not read is lost.
+                sink.socket.shutdown(socket.SHUT_WR)
+                while sink.socket.recv(65_536):
+                    pass
+        assert good.batch([line("/good")]) == OK
+        wait_for(lambda: snapshots[-1].total >= 7)
+
+        def whole() -> bool:
+            lines = snapshots[-1].lines
+            return lines["fed"] + lines["abandoned"] == 2 + 5 + 5 * calls * 50
+
+        wait_for(whole)
+        counted = {row["url"]: row["count"] for row in snapshots[-1].rows}
+
+    # What was counted before the sender left was counted once, a batch at a time.
+    assert (counted["/good"], counted["/first"]) == (2, 5)
+    assert counted.get("/left", 0) % 50 == 0
+
+
+def test_calls_in_one_read_are_answered_in_order_whatever_their_number():
+    number = 3_000
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        assert sink.batch([line("/a")]) == OK
+        parts = []
+        for serial in range(2, number + 2):
+            kind = serial % 3
+            if kind == 0:
+                parts.append(frame(serial, call("append", event(line("/a")))))
+            elif kind == 1:
+                parts.append(frame(serial, call("appendBatch", events([line("/a")] * 2))))
+            else:
+                parts.append(frame(serial, call("")))
+        sink.send(b"".join(parts))
+        sink.serial = number + 1
+        answers = [sink.answer() for _ in range(number)]
+        # Calls without events are answered at once.
+        assert answers.count(OK) == number - number // 3
+        assert sink.batch([line("/a")]) == OK
+        expected = 2 + number // 3 + 2 * (number // 3)
+        wait_for(lambda: receiver.counted() == expected)
+
+
+def test_a_frame_of_as_many_buffers_as_are_allowed_is_read_in_pieces():
+    with running(*TOP) as receiver, Sink(receiver.port) as sink:
+        assert sink.batch([line("/a")]) == OK
+        message = call("appendBatch", events([line("/b")] * 300))
+        single = [message[at : at + 1] for at in range(len(message))]
+        empty = [b""] * (65_536 - len(single))
+        sink.send(frame(2, *empty, *single))
+        sink.serial = 2
+        assert sink.answer() == OK
+        assert sink.batch([line("/a")]) == OK
+        wait_for(lambda: receiver.counted() == 302)
+
+
+def test_at_the_limit_a_silent_connection_is_closed_in_favour_of_a_new_one():
+    with running(*TOP, "--max-connections", "5") as receiver:
+        port = receiver.port
+        silent = [Sink(port) for _ in range(5)]
+        with Sink(port) as sink:
+            assert sink.batch([line("/a")]) == OK
+            assert silent[0].is_closed()
+            # The others are still served.
+            assert [one.batch([line("/a")]) for one in silent[1:]] == [OK] * 4
+        for one in silent:
+            one.socket.close()
+        wait_for(lambda: receiver.counted() == 5)
+        messages = [text for text in receiver.messages if "silent" in text]
+
+    assert len(messages) == 1
+
+
+def test_without_a_silent_connection_a_new_one_is_refused_with_one_message():
+    with running(*TOP, "--max-connections", "3") as receiver:
+        busy = [Sink(receiver.port) for _ in range(3)]
+        start = frame(1, handshake() + call("appendBatch", events([line("/a")] * 9)))
+        for one in busy:
+            one.send(start[:50])
+        # Once a new one is refused, the receiver has read these.
+        wait_for(lambda: closing_one(receiver.port) and len(receiver.messages) > 1)
+        for one in busy:
+            one.send(start[50:])
+            one.serial = 1
+        assert all(one.answer() == OK or one.is_closed() for one in busy)
+        for one in busy:
+            one.socket.close()
+        messages = [text for text in receiver.messages if "refused" in text]
+
+    assert len(messages) == 1
+    assert "limit of 3 connections" in messages[0]
+
+
+def closing_one(port: int) -> bool:
+    with Sink(port) as sink:
+        sink.socket.settimeout(0.3)
+        try:
+            return sink.is_closed()
+        except TimeoutError:
+            return False
+
+
+def test_incomplete_batches_share_their_limit():
+    with running(*TOP, "--max-partial-bytes", "1MiB") as receiver, Sink(receiver.port) as good:
+        assert good.batch([line("/a")]) == OK
+        large = [Sink(receiver.port) for _ in range(4)]
+        for one in large:
+            whole = one.frame(b"appendBatch", events([line("/large")] * 4_000))
+            assert 300_000 < len(whole) < 500_000
+            one.send(whole[:-1])
+        wait_for(lambda: any("--max-partial-bytes" in text for text in receiver.messages))
+        assert good.batch([line("/a")]) == OK
+        assert good.batch([line("/b")] * 4_000) == OK
+        for one in large:
+            one.socket.close()
+        wait_for(lambda: receiver.counted() == 4_002)
+
+
+def test_both_families_are_served_and_a_wildcard_address_is_named():
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    with running("top", "flume://[::]:0", "--log-format", "combined", "--format", "jsonl") as one:
+        for host in ("127.0.0.1", "::1"):
+            with closing(socket.create_connection((host, one.port), timeout=20)) as made:
+                made.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                assert made.recv(1) == b""
+        wait_for(lambda: len(one.messages) > 3)
+        messages = list(one.messages)
+
+    assert messages[0].startswith("tailrace: flume://[::]:0: anyone who can reach this port")
+    # An IPv4 peer is named as such.
+    assert messages[2].startswith("tailrace: 127.0.0.1:")
+    assert messages[3].startswith("tailrace: [::1]:")
