@@ -17,6 +17,10 @@ const LATENESS: i64 = 3;
 const WIDTH: i64 = 2;
 const MOST: usize = 10_000;
 
+fn ok<T, E: std::fmt::Debug>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| unreachable!("{error:?}"))
+}
+
 fn panes() -> Panes {
     Panes { width: WIDTH * SECOND, offset: 0, lateness: LATENESS * SECOND }
 }
@@ -44,24 +48,21 @@ fn state(sources: usize) -> State {
 const NOW: i64 = 1_000_000;
 
 fn origin(now: i64) -> Origin {
-    Origin::new(0, Format::new("tsv:time:epoch,key:text").unwrap(), now * SECOND)
+    Origin::new(0, ok(Format::new("tsv:time:epoch,key:text")), now * SECOND)
 }
 
 /// A chunk of one peer.
 fn of_peer(peer: &str, times: &[i64], now: i64) -> Delta {
-    let text: String = times.iter().map(|time| format!("{time}\t{peer}\n")).collect();
+    let lines: Vec<String> = times.iter().map(|time| format!("{time}\t{peer}")).collect();
+    let text = lines.join("\n");
     let origin = Origin { sender: Some(peer.as_bytes().into()), ..origin(now) };
-    query(Time::Log).absorb(Chunk::Lines(text.as_bytes()), &origin).unwrap()
+    ok(query(Time::Log).absorb(Chunk::Lines(text.as_bytes()), &origin))
 }
 
 fn sized(out: &mut Vec<u8>, bytes: &[u8]) {
-    // Zigzag, of fewer than 8,192.
-    let n = u16::try_from(bytes.len()).unwrap() * 2;
-    if n < 128 {
-        out.push(u8::try_from(n).unwrap());
-    } else {
-        out.extend([u8::try_from(n % 128).unwrap() | 128, u8::try_from(n / 128).unwrap()]);
-    }
+    // Zigzag, in two bytes even where one would do.
+    let n = 2 * bytes.len();
+    out.extend([128 | n.to_le_bytes()[0], (n >> 7).to_le_bytes()[0]]);
     out.extend(bytes);
 }
 
@@ -91,7 +92,7 @@ fn of_hosts<'a>(time: Time, events: impl IntoIterator<Item = (&'a str, Option<i6
         sender_header: Some(b"host"[..].into()),
         ..origin(NOW)
     };
-    query(time).absorb(Chunk::Batch(&batch(events)), &origin).unwrap()
+    ok(query(time).absorb(Chunk::Batch(&batch(events)), &origin))
 }
 
 type Answer = (i64, Vec<(Vec<u8>, u64)>);
@@ -101,7 +102,7 @@ fn answers(state: &mut State) -> Vec<Answer> {
     while let Some(snapshot) = state.next_snapshot() {
         let mut rows = rows::counts(&snapshot);
         rows.sort();
-        found.push((snapshot.end.unwrap() / SECOND, rows));
+        found.extend(snapshot.end.map(|end| (end / SECOND, rows)));
     }
     found
 }

@@ -39,7 +39,7 @@ struct Sender {
 pub(crate) struct Parts {
     senders: Vec<Sender>,
     numbers: BTreeMap<Option<Box<[u8]>>, usize>,
-    parts: Vec<Part>,
+    all: Vec<Part>,
     round: u32,
     /// The sender of the current part.
     current: Option<usize>,
@@ -109,7 +109,7 @@ impl Parts {
     pub(super) fn turn_to(&mut self, name: Option<&[u8]>, working: &mut Working<'_>) {
         self.put_back(working);
         let name = name.map(|name| [b"=", cut(name)].concat().into_boxed_slice());
-        let Self { senders, numbers, parts, round, .. } = self;
+        let Self { senders, numbers, all, round, .. } = self;
         let is_full = senders.len() > MAX_SENDERS;
         let number = match numbers.get(&name) {
             Some(&number) => number,
@@ -122,11 +122,11 @@ impl Parts {
             }
         };
         let sender = &mut senders[number];
-        if parts.get(sender.part).is_none_or(|part| part.round != *round) {
-            sender.part = parts.len();
-            parts.push(Part { sender: number, round: *round, ..Part::default() });
+        if all.get(sender.part).is_none_or(|part| part.round != *round) {
+            sender.part = all.len();
+            all.push(Part { sender: number, round: *round, ..Part::default() });
         }
-        let part = &mut parts[sender.part];
+        let part = &mut all[sender.part];
         *working.bounds = TimeBounds::new(None, part.newest);
         *working.skipped = std::mem::take(&mut part.skipped);
         self.current = Some(number);
@@ -138,14 +138,14 @@ impl Parts {
             && !std::mem::replace(&mut sender.has_time, true)
         {
             self.round += 1;
-            self.parts[sender.part].round = self.round;
+            self.all[sender.part].round = self.round;
         }
     }
 
     /// Puts the times and lines of the current part back into it.
     fn put_back(&mut self, working: &mut Working<'_>) {
         if let Some(current) = self.current.take() {
-            let part = &mut self.parts[self.senders[current].part];
+            let part = &mut self.all[self.senders[current].part];
             part.newest = working.bounds.newest();
             part.skipped = std::mem::take(working.skipped);
             self.bounds.include(*working.bounds);
@@ -170,15 +170,15 @@ impl Parts {
 
     /// Returns all parts in the order in which a state adds them.
     pub(super) fn views<'a>(&'a self, peer: Option<&'a [u8]>) -> Vec<PartView<'a>> {
-        let mut order: Vec<usize> = (0..self.parts.len()).collect();
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
         // The part that begins a round is older than the others in it.
-        order.sort_by_key(|&number| self.parts[number].round);
-        let mut places = vec![Vec::new(); self.parts.len()];
+        order.sort_by_key(|&number| self.all[number].round);
+        let mut places = vec![Vec::new(); self.all.len()];
         for (place, &part) in self.of_panes.iter().enumerate() {
             places[part].push(place);
         }
         let view = |number: usize| {
-            let Part { sender, newest, skipped, .. } = &self.parts[number];
+            let Part { sender, newest, skipped, .. } = &self.all[number];
             let sender = self.senders[*sender].name.as_deref().or(peer);
             let places = std::mem::take(&mut places[number]);
             PartView { sender, newest: *newest, skipped, places }
