@@ -232,11 +232,11 @@ class Flume:
         return not (is_full and self._connecting) or bool(watch.silent or watch.deaf)
 
     def _accepted(self, made: socket.socket, peer: Peer) -> None:
-        if len(self._connections) >= self._limit and not self._close_silent():
+        if len(self._connections) >= self._limit and not self._close_one():
             made.close()
             problem = (
-                f"connection refused: the limit of {self._limit:,} connections is reached, and none"
-                " of them is silent"
+                f"connection refused: the limit of {self._limit:,} connections is reached, and all"
+                " of them are busy"
             )
             self._complaints.say(peer[0], "connection refused", f"{address_text(peer)}: {problem}")
             return
@@ -262,21 +262,19 @@ class Flume:
             self.closed(connection)
 
     def _make_room(self, error: OSError) -> bool:
-        """Close a silent connection, because the system has no descriptor or memory for another."""
+        """Close an idle connection, because the system has no descriptor or memory for another."""
         where, kind = f"flume://{address_text(self._address)}", "no connection can be accepted"
         problem = f"{where}: {kind} beside {len(self._connections):,} others: {os_reason(error)}"
         self._complaints.say(where, kind, problem)
-        return self._close_silent()
+        return self._close_one()
 
-    def _close_silent(self) -> bool:
-        """Close the connection that has been silent longest, in favour of a new one."""
-        connection = self.watch.longest_silent()
-        if not isinstance(connection, Connection):
+    def _close_one(self) -> bool:
+        """Close the connection that is the least active, in favour of a new one."""
+        found = self.watch.least_active()
+        if found is None or not isinstance(connection := found[0], Connection):
             return False
-        problem = (
-            "connection closed: it was silent longest when the limit of connections was reached"
-        )
-        self.complain(connection, "closed because it was silent longest", problem)
+        problem = f"connection closed: {found[1]} when the limit of connections was reached"
+        self.complain(connection, f"closed because {found[1]}", problem)
         self._connections.discard(connection)
         connection.close()
         return True

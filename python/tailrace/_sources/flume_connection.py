@@ -149,7 +149,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         """Begin to read."""
         # A cast, not an assertion: uvloop's transport derives from no asyncio class.
         self._transport = cast("asyncio.Transport", transport)
-        self._watch.silent[self] = None
+        self._watch.silent[self] = self._watch.now()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
         """Return the buffer of all connections."""
@@ -267,7 +267,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
                 self._owner.received(self, 0)
             self._update_reading()
         elif not self.partial and not self._session.open_batches:
-            self._watch.silent[self] = None
+            self._watch.silent[self] = self._watch.now()
 
     # Called by the owner.
 
@@ -286,6 +286,10 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | _RDHUP)
         return [event for _, event in poll.poll(0)] == [select.POLLIN]
+
+    def is_waiting(self) -> bool:
+        """Return whether it has no open call, and only its peer can change that."""
+        return not self._is_paused and not self._session.open_batches
 
     def refuse(self, problem: str, kind: str) -> None:
         """End it with a log line; earlier batches are still answered."""
@@ -404,7 +408,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             self._watch.set_partial(self, partial_bytes)
         open_batches = session.open_batches
         if not partial_bytes and not open_batches and self._transport is not None:
-            self._watch.silent[self] = None
+            self._watch.silent[self] = self._watch.now()
         # Otherwise nothing has changed.
         if partial_bytes or open_batches >= MAX_CALLS or self._is_paused or self._owner.is_full:
             self._update_reading()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["Watch", "Watched"]
 
@@ -18,7 +20,7 @@ CHECK_S = 1.0
 CHECKS = 10
 LEAST_BYTES = 10 * 1024
 
-# How many silent connections are looked at to find one that has sent nothing meanwhile.
+# How many connections are looked at to find one that has sent nothing meanwhile.
 _MAX_LOOKS = 16
 
 
@@ -48,6 +50,10 @@ class Watched:
         """Return whether it has sent bytes that were not read."""
         raise NotImplementedError
 
+    def is_waiting(self) -> bool:
+        """Return whether it has no open call, and only its peer can change that."""
+        raise NotImplementedError
+
     def begin(self) -> None:
         """Start to measure its progress."""
         self._checks, self._received_before = 0, self.received
@@ -73,19 +79,22 @@ class Watch:
     """
 
     def __init__(self, max_partial_bytes: int) -> None:
-        self.silent: OrderedDict[Watched, None] = OrderedDict()
-        """No frame is begun, and no call is open; the one that is silent longest comes first."""
+        self.silent: OrderedDict[Watched, float] = OrderedDict()
+        """Since when no frame is begun and no call is open; the one silent longest comes first."""
         self.deaf: OrderedDict[Watched, None] = OrderedDict()
         """The peer does not read its answers."""
-        self._begun: dict[Watched, None] = {}
+        # Since when a frame is begun.
+        self._begun: OrderedDict[Watched, float] = OrderedDict()
         self._partial = 0
         self._max_partial = max_partial_bytes
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.now: Callable[[], float] = float
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Use this event loop for checks."""
         self._loop = loop
+        self.now = loop.time
 
     def set_partial(self, connection: Watched, size: int) -> None:
         """Record how many bytes of a connection belong to no call yet."""
@@ -95,7 +104,7 @@ class Watch:
             self._forget(connection)
         elif connection not in self._begun:
             connection.begin()
-            self._begun[connection] = None
+            self._begun[connection] = self.now()
             if self._timer is None and self._loop is not None:
                 self._timer = self._loop.call_later(CHECK_S, self._check)
         while self._partial > self._max_partial and self._begun:
@@ -123,16 +132,30 @@ class Watch:
         if self._begun and self._loop is not None:
             self._timer = self._loop.call_later(CHECK_S, self._check)
 
-    def longest_silent(self) -> Watched | None:
-        """Return the connection to end in favour of a new one, and forget it."""
+    def least_active(self) -> tuple[Watched, str] | None:
+        """Return the connection to end in favour of a new one, and why; forget it."""
         if self.deaf:
-            return self.deaf.popitem(last=False)[0]
-        for _ in range(min(_MAX_LOOKS, len(self.silent))):
-            connection, _ = self.silent.popitem(last=False)
-            if not connection.is_readable():
-                return connection
-            self.silent[connection] = None
+            return self.deaf.popitem(last=False)[0], "it did not read its answers"
+        silent = next((each for each in self._first(self.silent) if not each.is_readable()), None)
+        # With a byte each, peers could else keep all others out.
+        begun = next(filter(self._is_stuck, self._first(self._begun)), None)
+        if begun is not None and (silent is None or self._begun[begun] < self.silent[silent]):
+            self._forget(begun)
+            return begun, "its batch was incomplete longest"
+        if silent is not None:
+            del self.silent[silent]
+            return silent, "it was silent longest"
         return None
+
+    @staticmethod
+    def _first(connections: Iterable[Watched]) -> Iterator[Watched]:
+        return islice(connections, _MAX_LOOKS)
+
+    def _is_stuck(self, connection: Watched) -> bool:
+        """Return whether a begun frame lacks bytes that its peer has not sent."""
+        if not connection.is_waiting():
+            return False
+        return self.now() - self._begun[connection] > CHECK_S or not connection.is_readable()
 
     def remove(self, connection: Watched) -> None:
         """Forget a connection."""
