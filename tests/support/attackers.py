@@ -359,6 +359,17 @@ def large_batches(run: Run, number: int = 300_000) -> None:
 
 def silent(run: Run, number: int = 1_030, burst: int = 0, hosts: int = 1) -> None:
     """Hold silent connections, open those again that were closed, and more in bursts."""
+    _hold(run, number, b"", burst=burst, hosts=hosts)
+
+
+def begun(run: Run, number: int = 1_030, rate: int = 0) -> None:
+    """Hold connections that have begun a frame, open those again that were closed."""
+    _hold(run, number, HEAD.pack(1, 1, 60_000_000), rate=rate)
+
+
+def _hold(  # noqa: C901 - one loop
+    run: Run, number: int, start: bytes, *, burst: int = 0, hosts: int = 1, rate: int = 0
+) -> None:
     poll = select.poll()
     held: dict[int, socket.socket] = {}
     run.report |= {"held": 0, "closed": 0}
@@ -367,6 +378,8 @@ def silent(run: Run, number: int = 1_030, burst: int = 0, hosts: int = 1) -> Non
         source = f"127.0.0.{1 + random.randrange(hosts)}"  # noqa: S311 - no secret
         with suppress(OSError):
             each = connect(run.port, source=source)
+            if start:
+                _send_quietly(each, start)
             held[each.fileno()] = each
             poll.register(each, select.POLLIN | select.POLLHUP)
 
@@ -381,6 +394,9 @@ def silent(run: Run, number: int = 1_030, burst: int = 0, hosts: int = 1) -> Non
         for _ in range(number - len(held)):
             open_one()
         run.report["held"] = len(held)
+        if rate:
+            for each in held.values():
+                _send_quietly(each, bytes(rate // 20))
         if burst:
             more = []
             with suppress(OSError):
@@ -669,6 +685,7 @@ ATTACKS: dict[str, Callable[..., None]] = {
             empty_events,
             large_batches,
             silent,
+            begun,
             greeted_and_silent,
             slow,
             unfinished,
