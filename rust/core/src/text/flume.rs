@@ -84,7 +84,7 @@ fn grouped(number: u64) -> String {
 
 /// The largest number of events in a batch. An empty event has two bytes, so a frame could hold
 /// millions of them, and each costs as much as a short line.
-pub const MAX_EVENTS: u64 = 1_000_000;
+const MAX_EVENTS: u64 = 1_000_000;
 
 /// The header in which Flume's timestamp interceptor writes milliseconds since the epoch.
 const TIMESTAMP: &[u8] = b"timestamp";
