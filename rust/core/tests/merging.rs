@@ -53,6 +53,7 @@ impl Shape {
             order: Order { by: OrderBy::Count, ascending: false },
             track_ranks: false,
             max_keys: self.max_keys,
+            max_key_bytes: None,
             bounds: None,
             plan: all(),
             keys: vec![Kind::Text; self.fields],

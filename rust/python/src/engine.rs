@@ -226,6 +226,11 @@ impl PyEngine {
         counters(py, &py.detach(|| self.0.with(|state| *state.lines())).map_err(error)?)
     }
 
+    /// Returns whether there was no room for a key.
+    fn has_refused_keys(&self, py: Python<'_>) -> PyResult<bool> {
+        py.detach(|| self.0.with(|state| state.has_refused_keys())).map_err(error)
+    }
+
     /// Returns the largest number of keys that were in memory at once.
     fn key_capacity(&self, py: Python<'_>) -> PyResult<usize> {
         py.detach(|| self.0.with(|state| state.key_capacity())).map_err(error)
@@ -258,7 +263,7 @@ impl WindowSettings {
     /// Without a slide, everything is one window. A length of None means since the start.
     #[new]
     #[pyo3(signature = (*, lengths_us, slide_us, offset_us, lateness_us, limit, order_by,
-                        ascending, track_ranks, max_keys, bounds_us=None))]
+                        ascending, track_ranks, max_keys, max_key_bytes=None, bounds_us=None))]
     fn new(
         lengths_us: Vec<Option<i64>>,
         slide_us: Option<i64>,
@@ -269,6 +274,7 @@ impl WindowSettings {
         ascending: bool,
         track_ranks: bool,
         max_keys: Option<usize>,
+        max_key_bytes: Option<usize>,
         bounds_us: Option<(i64, i64)>,
     ) -> PyResult<Self> {
         let by = match order_by {
@@ -280,6 +286,6 @@ impl WindowSettings {
         let windows = Settings::of_windows(&lengths_us, slide_us, offset_us, lateness_us);
         let windows = windows.map_err(error)?;
         let bounds = bounds_us;
-        Ok(Self(Settings { limit, order, track_ranks, max_keys, bounds, ..windows }))
+        Ok(Self(Settings { limit, order, track_ranks, max_keys, max_key_bytes, bounds, ..windows }))
     }
 }

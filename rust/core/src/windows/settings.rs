@@ -38,6 +38,9 @@ pub struct Settings {
     pub track_ranks: bool,
     /// The maximum number of keys in a window; all others share one row.
     pub max_keys: Option<usize>,
+    /// The maximum of the memory for keys, in bytes; keys that are new when there is no room share
+    /// one row.
+    pub max_key_bytes: Option<usize>,
     /// The aggregates of each key.
     pub plan: Plan,
     /// The kinds of the key fields.
@@ -71,6 +74,7 @@ impl Settings {
             order: Order { by: OrderBy::Count, ascending: false },
             track_ranks: false,
             max_keys: None,
+            max_key_bytes: None,
             plan: Plan::default(),
             keys: Vec::new(),
             values: Vec::new(),
@@ -102,6 +106,7 @@ impl Settings {
             order: Order { by: OrderBy::Count, ascending: false },
             track_ranks: false,
             max_keys: None,
+            max_key_bytes: None,
             plan: Plan::counting(),
             keys: vec![kind],
             values: Vec::new(),

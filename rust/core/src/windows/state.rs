@@ -65,7 +65,7 @@ impl State {
         let (oldest, newest) = settings.bounds.unzip();
         let lengths = if panes.is_some() { &settings.lengths } else { &since_start[..] };
         Self {
-            keys: KeyTable::default(),
+            keys: KeyTable::new(settings.max_key_bytes),
             window: Window::new(
                 &settings.plan,
                 lengths,
@@ -160,11 +160,9 @@ impl State {
                 let key = entry(place).key;
                 let known = &mut numbers[key as usize];
                 if *known == u32::MAX {
-                    *known = if delta.other == Some(key) {
-                        window.other_key(keys)
-                    } else {
-                        keys.number(&delta.keys, key)
-                    };
+                    let is_other = delta.other == Some(key);
+                    let admitted = if is_other { None } else { keys.admit(&delta.keys, key) };
+                    *known = admitted.unwrap_or_else(|| window.other_key(keys));
                 }
             }
             let is_newest = open.last_key_value().is_none_or(|(&newest, _)| number >= newest);
@@ -568,6 +566,11 @@ impl State {
     /// Returns the counters of all lines so far.
     pub fn lines(&self) -> &Counters {
         &self.lines
+    }
+
+    /// Returns whether there was no room for a key, so that it is counted with others.
+    pub fn has_refused_keys(&self) -> bool {
+        self.keys.has_refused()
     }
 
     /// Returns the largest number of keys that were in memory at once. Key numbers are reused, so

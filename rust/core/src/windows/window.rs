@@ -179,14 +179,13 @@ impl Window {
             let known = &mut numbers[entry.key as usize];
             if *known == u32::MAX {
                 let is_other = delta.other == Some(entry.key);
-                *known = match keys.find(&delta.keys, entry.key).filter(|_| !is_other) {
-                    Some(key) => key,
-                    None if is_other || room == 0 => self.other_key(keys),
-                    None => {
-                        room -= 1;
-                        keys.number(&delta.keys, entry.key)
-                    }
+                let found = if is_other { None } else { keys.find(&delta.keys, entry.key) };
+                let admitted = match found {
+                    None if !is_other && room > 0 => keys.admit(&delta.keys, entry.key),
+                    found => found,
                 };
+                room -= usize::from(found.is_none() && admitted.is_some());
+                *known = admitted.unwrap_or_else(|| self.other_key(keys));
             }
             entries.push((*known, entry.count));
         }

@@ -8,7 +8,7 @@ use super::{Dictionary, KeyBytes, grow, index32};
 
 /// The keys of all panes. Each entry of a pane holds its key once. A key that nothing holds is
 /// forgotten, and its number is reused.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct KeyTable {
     index: HashTable<u32>,
     slots: Vec<Slot>,
@@ -16,7 +16,15 @@ pub(crate) struct KeyTable {
     uses: Vec<Use>,
     free: Vec<u32>,
     text: Arena,
+    /// What the keys cost together, and at most.
+    bytes: usize,
+    max_bytes: usize,
+    has_refused: bool,
 }
+
+/// What a key costs beside its bytes: its slot, its uses, its place in the index, its count in the
+/// totals, and its entries in a few panes.
+pub(crate) const KEY_BYTES: usize = 128;
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -40,7 +48,28 @@ struct Use {
     place: u32,
 }
 
+impl Default for KeyTable {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
 impl KeyTable {
+    /// Creates a table for keys that cost at most `max_bytes` together: each its bytes and
+    /// [`KEY_BYTES`].
+    pub(crate) fn new(max_bytes: Option<usize>) -> Self {
+        Self {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            uses: Vec::new(),
+            free: Vec::new(),
+            text: Arena::default(),
+            bytes: 0,
+            max_bytes: max_bytes.unwrap_or(usize::MAX),
+            has_refused: false,
+        }
+    }
+
     /// Returns the table's number for a key of a dictionary, if it has one.
     pub(crate) fn find(&self, dictionary: &Dictionary, id: u32) -> Option<u32> {
         let (hash, key) = dictionary.get(id);
@@ -81,11 +110,29 @@ impl KeyTable {
     }
 
     /// Returns the table's number for a key of a dictionary. A new key is not held by anything yet.
+    #[cfg(test)]
     pub(crate) fn number(&mut self, dictionary: &Dictionary, id: u32) -> u32 {
+        self.find(dictionary, id).unwrap_or_else(|| self.insert(dictionary, id))
+    }
+
+    /// Returns the table's number for a key of a dictionary; `None` if the key is new and there is
+    /// no room for it. There is always room for the null key.
+    pub(crate) fn admit(&mut self, dictionary: &Dictionary, id: u32) -> Option<u32> {
         if let Some(id) = self.find(dictionary, id) {
-            return id;
+            return Some(id);
         }
+        let cost = dictionary.key(id).map_or(0, |key| KEY_BYTES + key.len());
+        if cost > self.max_bytes.saturating_sub(self.bytes) {
+            self.has_refused = true;
+            return None;
+        }
+        Some(self.insert(dictionary, id))
+    }
+
+    /// Adds a key that the table does not have.
+    fn insert(&mut self, dictionary: &Dictionary, id: u32) -> u32 {
         let (hash, key) = dictionary.get(id);
+        self.bytes += key.map_or(0, |key| KEY_BYTES + key.len());
         let slot = match key {
             None => Slot { hash, len: NULL, at: 0 },
             // No line and no text of a program is that long.
@@ -162,6 +209,7 @@ impl KeyTable {
         }
         if slot.len < NONE {
             self.text.free(slot.at, slot.len);
+            self.bytes -= KEY_BYTES + slot.len as usize;
         }
         slot.len = NONE;
         self.free.push(id);
@@ -188,6 +236,17 @@ impl KeyTable {
     pub(crate) fn key(&self, id: u32) -> KeyBytes<'_> {
         let slot = self.slots[id as usize];
         if slot.len < NONE { self.text.get(slot.at, slot.len) } else { None }
+    }
+
+    /// Returns what the keys cost together.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns whether there was no room for a key.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.has_refused
     }
 
     /// Returns the largest number of keys that were ever in use at once.
@@ -266,6 +325,39 @@ mod tests {
             }
             // Where the first candidates of two keys coincide.
             prop_assert!(missed <= 5, "{} of {}", missed, new.len());
+        }
+
+        #[test]
+        fn keys_never_cost_more_than_the_limit(
+            steps in prop::collection::vec((0..40_u8, any::<bool>()), 1..200),
+            limit in 0..2_000_usize,
+        ) {
+            let seed = Seed::new(1);
+            let mut table = KeyTable::new(Some(limit));
+            let mut held: std::collections::BTreeMap<u8, u32> = std::collections::BTreeMap::default();
+            let cost = |name: u8| if name == 0 { 0 } else { KEY_BYTES + usize::from(name) * 10 };
+            let mut refused = false;
+            for (name, comes) in steps {
+                let key = vec![name; usize::from(name) * 10];
+                let mut dictionary = Dictionary::default();
+                let id = dictionary.number((name > 0).then_some(&key[..]), &seed);
+                let spent: usize = held.keys().map(|&name| cost(name)).sum();
+                prop_assert_eq!(table.bytes(), spent);
+                prop_assert!(spent <= limit);
+                if comes {
+                    let admitted = table.admit(&dictionary, id);
+                    let fits = spent + cost(name) <= limit;
+                    prop_assert_eq!(admitted.is_some(), held.contains_key(&name) || fits);
+                    refused |= admitted.is_none();
+                    if let (Some(id), false) = (admitted, held.contains_key(&name)) {
+                        table.hold(id);
+                        held.insert(name, id);
+                    }
+                } else if let Some(id) = held.remove(&name) {
+                    prop_assert!(table.release(id));
+                }
+                prop_assert_eq!(table.has_refused(), refused);
+            }
         }
 
         #[test]

@@ -31,7 +31,7 @@ impl Layout {
         if delta.other.is_some() {
             return Err(InputError::value(
                 "max_keys: the keys above the limit are in no pane of their own; merge panes in a \
-                 window without max_keys",
+                 window without max_keys and max_key_bytes",
             ));
         }
         // They are one pane, and a window of another length would take them for a part of it.
