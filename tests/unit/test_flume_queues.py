@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
+import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from wire import call, frame, handshake
 
 import tailrace as tr
 from tailrace._sources import Chunk
+from tailrace._sources.flume import Flume
 from tailrace._sources.flume_queues import CALL_BYTES, LARGE_BYTES, Queue, Queues
 from tailrace._sources.flume_watch import CHECKS, LEAST_BYTES, Watch, Watched
 
@@ -135,6 +138,9 @@ class Peer(Watched):
     def is_readable(self) -> bool:
         return self.readable
 
+    def is_waiting(self) -> bool:
+        return True
+
 
 @pytest.mark.parametrize(("each", "slow"), [(LEAST_BYTES // CHECKS, False), (1_000, True)])
 def test_a_frame_that_has_begun_makes_its_least_progress(each: int, slow: bool):  # noqa: FBT001 - a parameter of pytest
@@ -173,16 +179,25 @@ def test_the_largest_incomplete_frame_ends_when_all_together_are_too_large():
 
 def test_the_connection_that_is_silent_longest_is_the_first_to_go():
     watch = Watch(1_000)
-    first, second, third, deaf = (Peer() for _ in range(4))
-    for peer in (first, second, third):
-        watch.silent[peer] = None
-    first.readable = True
-    assert watch.longest_silent() is second
-    assert watch.longest_silent() is third
+    first, second, third, begun, deaf = (Peer() for _ in range(5))
+    for at, peer in enumerate((first, second, third)):
+        watch.silent[peer] = float(at)
+    watch.now = lambda: 1.5
+    watch.set_partial(begun, 10)
+    watch.now = lambda: 9.0
     # One that has sent bytes meanwhile is not silent.
-    assert watch.longest_silent() is None
+    first.readable = True
+
+    def next_to_go() -> Watched | None:
+        found = watch.least_active()
+        return None if found is None else found[0]
+
+    assert next_to_go() is second
+    assert next_to_go() is begun
     watch.deaf[deaf] = None
-    assert watch.longest_silent() is deaf
+    assert next_to_go() is deaf
+    assert next_to_go() is third
+    assert next_to_go() is None
 
 
 # --- on real sockets ------------------------------------------------------------------------------
@@ -305,33 +320,26 @@ def test_at_the_limit_a_silent_connection_is_closed_in_favour_of_a_new_one():
     assert len(messages) == 1
 
 
-def test_without_a_silent_connection_a_new_one_is_refused_with_one_message():
+def test_without_a_silent_connection_an_incomplete_batch_makes_room():
     with running(*TOP, "--max-connections", "3") as receiver:
         busy = [Sink(receiver.port) for _ in range(3)]
         start = frame(1, handshake() + call("appendBatch", events([line("/a")] * 9)))
         for one in busy:
             one.send(start[:50])
-        # Once a new one is refused, the receiver has read these.
-        wait_for(lambda: closing_one(receiver.port) and len(receiver.messages) > 1)
-        for one in busy:
+        time.sleep(1.2)
+        with Sink(receiver.port) as sink:
+            assert sink.batch([line("/b")]) == OK
+            assert busy[0].is_closed()
+        for one in busy[1:]:
             one.send(start[50:])
             one.serial = 1
-        assert all(one.answer() == OK or one.is_closed() for one in busy)
+            assert one.answer() == OK
         for one in busy:
             one.socket.close()
-        messages = [text for text in receiver.messages if "refused" in text]
+        wait_for(lambda: receiver.counted() == 19)
+        messages = [text for text in receiver.messages if "limit of connections" in text]
 
     assert len(messages) == 1
-    assert "limit of 3 connections" in messages[0]
-
-
-def closing_one(port: int) -> bool:
-    with Sink(port) as sink:
-        sink.socket.settimeout(0.3)
-        try:
-            return sink.is_closed()
-        except TimeoutError:
-            return False
 
 
 def test_incomplete_batches_share_their_limit():
@@ -365,3 +373,49 @@ def test_both_families_are_served_and_a_wildcard_address_is_named():
     # An IPv4 peer is named as such.
     assert messages[2].startswith("tailrace: 127.0.0.1:")
     assert messages[3].startswith("tailrace: [::1]:")
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["closed", "connected again"])
+def test_a_sender_ends_some_time_after_its_last_connection_was_closed(
+    monkeypatch: pytest.MonkeyPatch,
+    again: bool,  # noqa: FBT001 - a parameter of pytest
+):
+    monkeypatch.setattr("tailrace._sources.flume_senders.SENDER_END_S", 0.3)
+
+    async def until(source: Flume, timeout_s: float) -> list[Chunk]:
+        """Receive and acknowledge for so long, or up to the end of a sender."""
+        found: list[Chunk] = []
+        loop = asyncio.get_running_loop()
+        due = loop.time() + timeout_s
+        while loop.time() < due and not any(not chunk.data for chunk in found):
+            for chunk in await source.receive(0.05) or ():
+                found.append(chunk)
+                if chunk.answer is not None:
+                    chunk.answer("ok", "")
+        return found
+
+    async def main() -> list[Chunk]:
+        source = Flume("127.0.0.1", 0)
+        port = int((await source.open()).rpartition(":")[2])
+        try:
+            one, other = [await asyncio.to_thread(Sink, port) for _ in range(2)]
+            for sink in (one, other):
+                sink.send(sink.frame(b"appendBatch", events([line("/a")])))
+            found = await until(source, 0.5)
+            one.socket.close()
+            # The other connection is still open.
+            found += await until(source, 0.6)
+            other.socket.close()
+            found += await until(source, 0.1)
+            if again:
+                with await asyncio.to_thread(Sink, port) as third:
+                    found += await until(source, 0.6)
+                    third.send(third.frame(b"appendBatch", events([line("/a")])))
+                    found += await until(source, 0.2)
+            return found + await until(source, 5)
+        finally:
+            await source.close()
+
+    chunks = asyncio.run(main())
+    assert [chunk.sender for chunk in chunks] == [b"127.0.0.1"] * (3 + again)
+    assert [bool(chunk.data) for chunk in chunks] == [True] * (2 + again) + [False]
