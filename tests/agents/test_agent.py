@@ -27,6 +27,7 @@ from classic_program import expected as by_the_program
 from flume_agent import VERSIONS
 from live import TIMEOUT_S, Process, free_port, line, running, wait_for
 from places import DATA
+from profiles import NAME
 
 LOGS = ["apache-combined-2015-elastic.log", "nginx-combined-2022-ployt0.log"]
 
@@ -372,3 +373,90 @@ def test_a_killed_agent_leaves_only_whole_batches_and_no_connection(tmp_path: Pa
     assert otherwise.count(0) <= CAPACITY
     assert otherwise.count(2) <= READ
     assert counted.keys() <= {*killed, *beside}
+
+
+# --- a receiver that stands still -----------------------------------------------------------------
+
+# Values below 1,000 ms count as the default, 20,000 ms.
+IMPATIENT = """
+a1.sinks.k1.connect-timeout = 2000
+a1.sinks.k1.request-timeout = 2000
+"""
+
+# How often an agent gives up a batch before the receiver goes on: the first time on its open
+# connection, then on new ones that only the kernel has accepted.
+GIVE_UPS = 3 if NAME == "thorough" else 2
+
+WAITS = {"impatient": IMPATIENT} | ({"with the defaults": ""} if NAME == "thorough" else {})
+
+
+def given_up(log: Path) -> int:
+    return log.read_text(errors="replace").count("Unable to deliver event. Exception follows")
+
+
+def unread(port: int) -> int:
+    """Return how many bytes the kernel holds that were sent to a port and not read."""
+    table = [each.split() for each in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(
+        int(each[4].partition(":")[2], 16)
+        for each in table
+        if each[1].endswith(f":{port:04X}") and not each[2].endswith(":0000")
+    )
+
+
+@pytest.mark.parametrize("waits", WAITS.values(), ids=WAITS)
+@pytest.mark.parametrize("version", VERSIONS[:2])
+def test_a_batch_that_an_agent_gave_up_is_counted_once(version: str, waits: str, tmp_path: Path):
+    urls = [numbered("before", 100), numbered("meanwhile", 100)]
+    spool = fill(tmp_path / "spool", urls[0], 100)
+    fill(tmp_path / "next", urls[1], 100)
+    log = tmp_path / "agent.log"
+    with running(*counting()) as receiver:
+        conf = flume_agent.example_configuration(spool, receiver.port) + waits
+        own_sockets = sockets(receiver)
+        with flume_agent.agent(version, conf, log):
+            receiver.answer(has_counted(100), SENDING_TIMEOUT_S)
+            receiver.process.send_signal(signal.SIGSTOP)
+            flume_agent.spool(spool, tmp_path / "next" / "00000", "next")
+            # The agent sleeps for 5 s after each.
+            wait_for(lambda: given_up(log) == GIVE_UPS, SENDING_TIMEOUT_S)
+            receiver.process.send_signal(signal.SIGCONT)
+            receiver.answer(has_counted(200), SENDING_TIMEOUT_S)
+        wait_for(lambda: sockets(receiver) == own_sockets)
+        assert receiver.end(signal.SIGTERM) == 0
+
+    assert not_once(counts(last(receiver)), [url for some in urls for url in some]) == {}
+    lines = last(receiver)["lines"]
+    assert lines["fed"] == lines["counted"] == 200
+    assert lines["abandoned"] == 100 * GIVE_UPS
+    assert lines["resent"] == 0
+    assert f"{100 * GIVE_UPS} abandoned" in receiver.messages[-1]
+
+
+@pytest.mark.parametrize("version", VERSIONS[:2])
+def test_a_batch_of_an_agent_that_was_killed_before_its_answer_is_not_counted(
+    version: str, tmp_path: Path
+):
+    urls = [numbered("before", 100), numbered("killed", 100)]
+    spool = fill(tmp_path / "spool", urls[0], 100)
+    fill(tmp_path / "next", urls[1], 100)
+    with running(*counting()) as receiver:
+        port = receiver.port
+        conf = flume_agent.example_configuration(spool, port)
+        own_sockets = sockets(receiver)
+        with flume_agent.agent(version, conf, tmp_path / "killed.log") as killed:
+            receiver.answer(has_counted(100), SENDING_TIMEOUT_S)
+            receiver.process.send_signal(signal.SIGSTOP)
+            flume_agent.spool(spool, tmp_path / "next" / "00000", "next")
+            # A batch of 100 such lines has more than 10,000 bytes.
+            wait_for(lambda: unread(port) > 10_000, SENDING_TIMEOUT_S)
+            killed.kill()
+            killed.wait()
+        receiver.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: sockets(receiver) == own_sockets)
+        after = receiver.next_answer()
+        assert receiver.end(signal.SIGTERM) == 0
+
+    assert not_once(counts(after), urls[0]) == {}
+    assert after["lines"]["abandoned"] == 100
+    assert last(receiver)["lines"] == after["lines"]
