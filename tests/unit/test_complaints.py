@@ -50,7 +50,7 @@ def test_many_addresses_write_a_page_and_each_problem_is_counted(
         f"address {number}: 99 more times: HTTP" for number in range(MAX_LINES)
     ]
     rest = 60_000 - MAX_LINES * 100
-    assert caplog.messages[-1] == f"… and {rest:,} connections from 580 other addresses: HTTP"
+    assert caplog.messages[-1] == f"… and {rest:,} connections from 592 other addresses: HTTP"
 
 
 def test_every_problem_is_logged_or_counted_once(

@@ -18,7 +18,7 @@ MAX_ADDRESSES = 10_000
 
 # The problems logged at once between two reports, the lines of addresses in a report, and those of
 # kinds.
-MAX_LINES = 20
+MAX_LINES = 8
 
 
 class _Others:
@@ -69,8 +69,8 @@ class Complaints:
             self._lines += 1
             self._log.warning("%s", text)
 
-    def report(self) -> None:
-        """Log how many problems were counted since the last report."""
+    def report(self) -> bool:
+        """Log how many problems were counted since the last report; return whether any were."""
         counted = [(count, pair) for pair, count in self._counts.items() if count]
         # The most frequent ones; the rest is counted by kind.
         counted.sort(key=lambda each: each[0], reverse=True)
@@ -88,8 +88,10 @@ class Complaints:
                 addresses = f"more than {addresses}"
             connections = "1 connection" if others.count == 1 else f"{others.count:,} connections"
             self._log.warning("… and %s from %s: %s", connections, addresses, kind)
+        has_counted = bool(counted or self._others)
         self._others.clear()
         self._lines = self._remembered = 0
+        return has_counted
 
     def _count_other(self, address: str, kind: str, count: int) -> None:
         """Count problems by their kind alone; too many kinds share one."""

@@ -47,8 +47,10 @@ PENDING_BYTES = 64 * 1024 * 1024
 # How much later than requested a wait may end.
 _TIMER_SLACK_S = 0.001
 
-# How often the problems with peers that were not logged are summed up.
+# How often the problems with peers that were not logged are summed up. While there are any, the
+# time doubles, so that a log of an attack of a day fits a few pages.
 _REPORT_S = 60.0
+_MAX_REPORT_S = 3_600.0
 
 # The turns of asyncio's loop from an accepted socket to its first bytes, and those before a round.
 _ACCEPT_TURNS = 4
@@ -90,6 +92,7 @@ class Flume:
         self._queues = Queues()
         self._senders: Senders | None = None
         self._complaints = Complaints(_log)
+        self._report_s = _REPORT_S
         # The ends of senders, to be returned.
         self._ends: list[Chunk] = []
         # Ends the wait for a chunk; None unless `receive` waits.
@@ -216,8 +219,9 @@ class Flume:
             self._complaints.report()
 
     def _report(self) -> None:
-        self._complaints.report()
-        self._report_timer = asyncio.get_running_loop().call_later(_REPORT_S, self._report)
+        has_counted = self._complaints.report()
+        self._report_s = min(2 * self._report_s, _MAX_REPORT_S) if has_counted else _REPORT_S
+        self._report_timer = asyncio.get_running_loop().call_later(self._report_s, self._report)
 
     def _end_sender(self, sender: bytes) -> None:
         self._ends.append(end_of(0, sender))
