@@ -374,6 +374,7 @@ KAFKA_API_VERSIONS_3 = (
     + b"\x00\x07rdkafka\x00"
     + b"\x0blibrdkafka\x062.3.0\x00"
 )
+THRIFT_OLD = struct.pack(">i", 6) + b"append\x01" + bytes(4)
 THRIFT_BINARY = bytes.fromhex("80010001 00000006") + b"append" + bytes(8)
 THRIFT_COMPACT = b"\x82\x21\x01\x06append" + bytes(8)
 KAFKA_METADATA_1 = bytes.fromhex("00000015 0003 0001 00000000") + b"\x00\x07rdkafka\xff\xff\xff\xff"
@@ -404,6 +405,8 @@ STRANGERS = [
     (struct.pack(">i", len(THRIFT_BINARY)) + THRIFT_BINARY, "a Thrift client"),
     (struct.pack(">i", len(THRIFT_COMPACT)) + THRIFT_COMPACT, "a Thrift client"),
     (bytes.fromhex("0000002e 0fff0000 00000001 0001"), "a Thrift client"),
+    (THRIFT_OLD, "a Thrift client"),
+    (struct.pack(">i", len(THRIFT_OLD)) + THRIFT_OLD, "a Thrift client"),
     (b"PROXY TCP4 10.0.0.1 10.0.0.2 4000 9092\r\n" + FIRST_REQUEST, "turn `send-proxy` off"),
     (b"PROXY UNKNOWN\r\n" + FIRST_REQUEST, "turn `send-proxy` off in the load balancer"),
     (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12), "the PROXY protocol"),

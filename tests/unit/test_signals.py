@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -221,6 +222,23 @@ def test_many_signals_change_neither_the_answer_nor_the_exit_code(tmp_path: Path
         {"url": "/a", "count": 600_000},
         {"url": "/b", "count": 300_000},
     ]
+    assert not any("Traceback" in one for one in reading.messages)
+
+
+@pytest.mark.parametrize("verb", ["top", "parse"])
+def test_signals_from_start_to_exit_neither_interrupt_each_other_nor_end_it(
+    tmp_path: Path, verb: str
+):
+    log = tmp_path / "access.log"
+    log.write_bytes(TEXT)
+    with daemon(verb, str(log), "--format", "jsonl") as reading:
+        handled(reading.process.pid, signal.SIGUSR1)
+        # The imports of its first table are interrupted too, and so is the interpreter's end.
+        while reading.process.poll() is None:
+            reading.process.send_signal(signal.SIGUSR1)
+            time.sleep(0.0005)
+        assert reading.closed() == 0
+    assert len(reading.printed) == (1 if verb == "top" else 3)
     assert not any("Traceback" in one for one in reading.messages)
 
 

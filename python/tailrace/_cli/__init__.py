@@ -21,9 +21,14 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Until there is something to show, it does nothing.
-    if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+    shows = signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+    if shows:
         signal.signal(signal.SIGUSR1, lambda *_: None)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if shows:
+        # Otherwise the interpreter restores the default before it exits, and the code is lost.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

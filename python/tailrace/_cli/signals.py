@@ -98,14 +98,20 @@ class Signals:
 
     def _request(self, act: Callable[[], object] | None) -> Callable[..., None]:
         """Return a handler that acts where nothing is half written."""
+        is_requested = False
+
+        def run() -> None:
+            nonlocal is_requested
+            is_requested = False
+            if act is not None:
+                act()
 
         def handle(*_: object) -> None:
-            if act is None:
-                return
-            if self.post is not None:
-                self.post(act)
-            else:
-                self._stop.call(act)
+            nonlocal is_requested
+            # Many signals at once are one request.
+            if not is_requested:
+                is_requested = True
+                (self._stop.call if self.post is None else self.post)(run)
 
         return handle
 

@@ -70,10 +70,11 @@ _CLIENTS: Final = (
         "the PROXY protocol of a load balancer",
         "turn `send-proxy` off in the load balancer",
     ),
-    # With and without the length of a frame: the strict binary and the compact protocol, and the
-    # header transport.
+    # With and without the length of a frame: the strict binary and the compact protocol, the older
+    # binary one, which begins with the name of a method, and the header transport.
     _stranger(
-        rb"(?:\x00...)?(?:\x80\x01\x00[\x01-\x04]|\x82[\x21\x41\x61\x81])|\x00...\x0f\xff",
+        rb"(?:\x00...)?(?:\x80\x01\x00[\x01-\x04]|\x82[\x21\x41\x61\x81]"
+        rb"|\x00\x00\x00[\x03-\x3f][A-Za-z_]{3})|\x00...\x0f\xff",
         "Thrift",
         "a Thrift client",
         "set `type = avro` in the agent's sink",

@@ -78,10 +78,9 @@ class StopRequest:
 
     def call(self, act: Callable[[], object]) -> None:
         """Call a function while a source is read: now, or before the next chunk."""
+        self._calls.append(act)
         if self._is_reading:
-            act()
-        else:
-            self._calls.append(act)
+            self._attend()
 
     def take_calls(self) -> None:
         """Call the functions that were to be called before the next chunk."""
@@ -91,13 +90,22 @@ class StopRequest:
     def read(self, chunks: Generator[Chunk, None, None]) -> Chunk | None:
         """Return the next chunk, or None at the end or once a stop is requested."""
         try:
-            self.take_calls()
             self._is_reading = True
-            return None if self.is_requested else next(chunks, None)
+            self._attend()
+            return next(chunks, None)
         except _ReadInterrupted:
             return None
         finally:
             self._is_reading = False
+
+    def _attend(self) -> None:
+        """Do what was requested; a signal that arrives meanwhile neither interrupts nor is lost."""
+        while self._calls:
+            self._is_reading = False
+            self.take_calls()
+            self._is_reading = True
+        if self.is_requested:
+            raise _ReadInterrupted
 
 
 class _ReadInterrupted(BaseException):
