@@ -165,6 +165,7 @@ def _manual() -> str:
     )
     first, codes, _ = str(top.epilog).split("\n\n")
     examples = [first]
+    signals = []
     conditions = ""
     top.epilog = None
     for action in top._subparsers._group_actions[0]._choices_actions:
@@ -177,6 +178,8 @@ def _manual() -> str:
                 examples.append(part)
             elif part.startswith("Conditions:"):
                 conditions = part
+            elif part.startswith("Signals:"):
+                signals.append(f"tailrace {name}:\n{_body(part)}")
         for _, option in verb.settable():
             variables.setdefault(option, []).append(name)
     page = Manpage(
@@ -193,6 +196,7 @@ def _manual() -> str:
     page.add_section("CONDITIONS", "=", _as_it_is(_body(conditions)))
     page.add_section("FIELDS", "=", _as_it_is(_fields()))
     page.add_section("EXIT STATUS", "=", _as_it_is(_body(codes)))
+    page.add_section("SIGNALS", "=", _as_it_is("\n\n".join(signals)))
     page.add_section(
         "ENVIRONMENT",
         "=",
