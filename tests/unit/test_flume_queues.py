@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import struct
 import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -122,8 +123,9 @@ def test_one_large_call_is_handed_over_at_a_time_and_others_go_on():
 class Peer(Watched):
     """A connection that is only watched."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         super().__init__()
+        self.address = address
         self.paused = False
         self.readable = False
         self.problems: list[str] = []
@@ -146,11 +148,12 @@ class Peer(Watched):
 def test_a_frame_that_has_begun_makes_its_least_progress(each: int, slow: bool):  # noqa: FBT001 - a parameter of pytest
     peer = Peer()
     peer.begin()
-    found = []
+    # The time to the first check is shorter than the others.
+    found = [peer.is_slow()]
     for _ in range(3 * CHECKS):
         peer.received += each
         found.append(peer.is_slow())
-    assert found == ([False] * (CHECKS - 1) + [slow]) * 3
+    assert found == [False] + ([False] * (CHECKS - 1) + [slow]) * 3
 
 
 def test_only_checks_while_the_connection_was_read_count():
@@ -160,7 +163,7 @@ def test_only_checks_while_the_connection_was_read_count():
     assert not any(peer.is_slow() for _ in range(100))
     peer.paused = False
     # The first check ends the pause.
-    assert [peer.is_slow() for _ in range(CHECKS + 1)] == [False] * CHECKS + [True]
+    assert [peer.is_slow() for _ in range(CHECKS + 2)] == [False] * (CHECKS + 1) + [True]
 
 
 def test_the_largest_incomplete_frame_ends_when_all_together_are_too_large():
@@ -175,6 +178,16 @@ def test_the_largest_incomplete_frame_ends_when_all_together_are_too_large():
     # It is forgotten even if its connection does not close at once.
     watch.set_partial(peers[2], 600)
     assert [len(peer.problems) for peer in peers] == [0, 1, 0]
+
+
+def test_many_incomplete_frames_of_one_address_do_not_end_a_larger_one_of_another():
+    watch = Watch(1_000)
+    many, honest = [Peer("10.0.0.1") for _ in range(10)], Peer("10.0.0.2")
+    for peer in many:
+        watch.set_partial(peer, 90)
+    watch.set_partial(honest, 400)
+    assert honest.problems == []
+    assert sum(len(peer.problems) for peer in many) == 4
 
 
 def test_the_connection_that_is_silent_longest_is_the_first_to_go():
@@ -318,6 +331,41 @@ def test_at_the_limit_a_silent_connection_is_closed_in_favour_of_a_new_one():
         messages = [text for text in receiver.messages if "silent" in text]
 
     assert len(messages) == 1
+
+
+@pytest.mark.parametrize("calls", [255, 256, 257])
+def test_a_connection_is_silent_after_any_number_of_answers(calls: int):
+    with received(max_connections=1) as (port, _), Sink(port) as silent:
+        assert silent.call(b"appendBatch", b"\0") == OK
+        frames = [silent.frame(b"appendBatch", b"\0") for _ in range(calls)]
+        silent.send(b"".join(frames))
+        assert [silent.answer() for _ in range(calls)] == [OK] * calls
+        with Sink(port) as sink:
+            assert sink.batch([line("/a")]) == OK
+
+
+def test_nothing_is_held_of_connections_that_were_reset():
+    """What they had sent is decoded later, when it is their turn."""
+
+    async def served() -> Watch:
+        source = Flume("127.0.0.1", 0)
+        port = int((await source.open()).rpartition(":")[2])
+        pings = b"".join(frame(at, handshake() * (at == 1) + call("")) for at in range(1, 4_000))
+        for reads in range(10):
+            with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as sink:
+                sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                sink.sendall(pings + b"\0\0\0")
+                for _ in range(1 + reads % 4):
+                    await source.receive(0.01)
+        for _ in range(200):
+            await source.receive(0.01)
+            if not source.watch.begun:
+                break
+        await source.close()
+        return source.watch
+
+    watch = asyncio.run(served())
+    assert (watch.partial, len(watch.begun)) == (0, 0)
 
 
 def test_without_a_silent_connection_an_incomplete_batch_makes_room():

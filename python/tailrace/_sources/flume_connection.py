@@ -262,11 +262,12 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         self._flush()
         if self._is_ending:
             self._close_if_answered()
-        elif self._is_paused:
+            return
+        if self._is_paused:
             if self.can_refill:
                 self._owner.received(self, 0)
             self._update_reading()
-        elif not self.partial and not self._session.open_batches:
+        if not self.partial and not self._session.open_batches:
             self._watch.silent[self] = self._watch.now()
 
     # Called by the owner.
@@ -402,12 +403,15 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
 
     def _note(self) -> None:
         """Let the owner know what the connection waits for, and pause or resume reading."""
+        if self._transport is None:
+            # It is no longer watched, even if bytes that were kept are still decoded.
+            return
         session = self._session
         partial_bytes = session.pending_bytes
         if partial_bytes != self.partial:
             self._watch.set_partial(self, partial_bytes)
         open_batches = session.open_batches
-        if not partial_bytes and not open_batches and self._transport is not None:
+        if not partial_bytes and not open_batches:
             self._watch.silent[self] = self._watch.now()
         # Otherwise nothing has changed.
         if partial_bytes or open_batches >= MAX_CALLS or self._is_paused or self._owner.is_full:

@@ -27,6 +27,9 @@ _MAX_LOOKS = 16
 class Watched:
     """What is watched of a connection."""
 
+    address = ""
+    """The address of its peer."""
+
     def __init__(self) -> None:
         self.partial = 0
         """Bytes that were read and belong to no call yet."""
@@ -55,8 +58,8 @@ class Watched:
         raise NotImplementedError
 
     def begin(self) -> None:
-        """Start to measure its progress."""
-        self._checks, self._received_before = 0, self.received
+        """Start to measure its progress, in the middle of the time between two checks."""
+        self._checks, self._received_before = -1, self.received
 
     def is_slow(self) -> bool:
         """Check its progress; return whether it has made too little."""
@@ -66,7 +69,7 @@ class Watched:
         if self._checks < CHECKS:
             return False
         is_slow = self.received - self._received_before < LEAST_BYTES
-        self.begin()
+        self._checks, self._received_before = 0, self.received
         return is_slow
 
 
@@ -84,8 +87,8 @@ class Watch:
         self.deaf: OrderedDict[Watched, None] = OrderedDict()
         """The peer does not read its answers."""
         # Since when a frame is begun.
-        self._begun: OrderedDict[Watched, float] = OrderedDict()
-        self._partial = 0
+        self.begun: OrderedDict[Watched, float] = OrderedDict()
+        self.partial = 0
         self._max_partial = max_partial_bytes
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,38 +101,45 @@ class Watch:
 
     def set_partial(self, connection: Watched, size: int) -> None:
         """Record how many bytes of a connection belong to no call yet."""
-        self._partial += size - connection.partial
+        self.partial += size - connection.partial
         connection.partial = size
         if not size:
             self._forget(connection)
-        elif connection not in self._begun:
+        elif connection not in self.begun:
             connection.begin()
-            self._begun[connection] = self.now()
+            self.begun[connection] = self.now()
             if self._timer is None and self._loop is not None:
                 self._timer = self._loop.call_later(CHECK_S, self._check)
-        while self._partial > self._max_partial and self._begun:
-            largest = max(self._begun, key=_partial_of)
+        while self.partial > self._max_partial and self.begun:
+            largest = self._largest()
             problem = (
                 f"all connections together hold more than {self._max_partial:,} bytes of incomplete"
-                f" batches, and this one the most, {largest.partial:,} bytes; send smaller batches,"
-                " or raise --max-partial-bytes"
+                f" batches, those of its address the most, and this one {largest.partial:,} bytes;"
+                " send smaller batches, or raise --max-partial-bytes"
             )
             largest.refuse(problem, "too many bytes of incomplete batches")
             self._forget(largest)
 
+    def _largest(self) -> Watched:
+        """Return the connection with the most bytes, of the address with the most bytes."""
+        sums: dict[str, int] = {}
+        for each in self.begun:
+            sums[each.address] = sums.get(each.address, 0) + each.partial
+        return max(self.begun, key=lambda each: (sums[each.address], each.partial))
+
     def _forget(self, connection: Watched) -> None:
-        self._partial -= connection.partial
+        self.partial -= connection.partial
         connection.partial = 0
-        self._begun.pop(connection, None)
+        self.begun.pop(connection, None)
 
     def _check(self) -> None:
         self._timer = None
-        for connection in list(self._begun):
+        for connection in list(self.begun):
             if connection.is_slow():
                 rate = f"{LEAST_BYTES // CHECKS:,} bytes a second"
                 problem = f"an incomplete batch, expected at least {rate} of it over {CHECKS} s"
                 connection.refuse(problem, "an incomplete batch that does not go on")
-        if self._begun and self._loop is not None:
+        if self.begun and self._loop is not None:
             self._timer = self._loop.call_later(CHECK_S, self._check)
 
     def least_active(self) -> tuple[Watched, str] | None:
@@ -138,8 +148,8 @@ class Watch:
             return self.deaf.popitem(last=False)[0], "it did not read its answers"
         silent = next((each for each in self._first(self.silent) if not each.is_readable()), None)
         # With a byte each, peers could else keep all others out.
-        begun = next(filter(self._is_stuck, self._first(self._begun)), None)
-        if begun is not None and (silent is None or self._begun[begun] < self.silent[silent]):
+        begun = next(filter(self._is_stuck, self._first(self.begun)), None)
+        if begun is not None and (silent is None or self.begun[begun] < self.silent[silent]):
             self._forget(begun)
             return begun, "its batch was incomplete longest"
         if silent is not None:
@@ -155,7 +165,7 @@ class Watch:
         """Return whether a begun frame lacks bytes that its peer has not sent."""
         if not connection.is_waiting():
             return False
-        return self.now() - self._begun[connection] > CHECK_S or not connection.is_readable()
+        return self.now() - self.begun[connection] > CHECK_S or not connection.is_readable()
 
     def remove(self, connection: Watched) -> None:
         """Forget a connection."""
@@ -170,7 +180,3 @@ class Watch:
             self._timer.cancel()
             self._timer = None
         self._loop = None
-
-
-def _partial_of(connection: Watched) -> int:
-    return connection.partial
