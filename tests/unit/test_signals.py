@@ -192,7 +192,7 @@ def test_a_live_run_shows_its_window_on_standard_error_before_and_after_its_firs
 @pytest.mark.parametrize("arguments", [(), ("--last", "1h"), ("--window", "1m", "--time", "log")])
 def test_a_run_that_waits_for_a_pipe_shows_how_far_it_is_and_reads_on(arguments: tuple[str, ...]):
     with daemon("top", "-", "--format", "jsonl", *arguments, stdin=subprocess.PIPE) as reading:
-        handled(reading.process.pid, signal.SIGHUP)
+        handled(reading.process.pid, signal.SIGQUIT)
         reading.process.send_signal(signal.SIGUSR1)
         message(reading, "so far 0 lines")
         for _ in range(400):
@@ -212,7 +212,7 @@ def test_many_signals_change_neither_the_answer_nor_the_exit_code(tmp_path: Path
     log = tmp_path / "access.log"
     log.write_bytes(TEXT * 300_000)
     with daemon("top", str(log), "--format", "jsonl", "--jobs", jobs) as reading:
-        handled(reading.process.pid, signal.SIGHUP)
+        handled(reading.process.pid, signal.SIGQUIT)
         sent = 0
         while reading.process.poll() is None and sent < 500:
             reading.process.send_signal(signal.SIGUSR1 if sent % 3 else signal.SIGHUP)
@@ -232,10 +232,11 @@ def test_signals_from_start_to_exit_neither_interrupt_each_other_nor_end_it(
     log = tmp_path / "access.log"
     log.write_bytes(TEXT)
     with daemon(verb, str(log), "--format", "jsonl") as reading:
-        handled(reading.process.pid, signal.SIGUSR1)
+        handled(reading.process.pid, signal.SIGHUP)
         # The imports of its first table are interrupted too, and so is the interpreter's end.
         while reading.process.poll() is None:
             reading.process.send_signal(signal.SIGUSR1)
+            reading.process.send_signal(signal.SIGHUP)
             time.sleep(0.0005)
         assert reading.closed() == 0
     assert len(reading.printed) == (1 if verb == "top" else 3)
@@ -244,7 +245,7 @@ def test_signals_from_start_to_exit_neither_interrupt_each_other_nor_end_it(
 
 def test_parse_shows_its_counters():
     with daemon("parse", "-", "--format", "csv", stdin=subprocess.PIPE) as parsing:
-        handled(parsing.process.pid, signal.SIGHUP)
+        handled(parsing.process.pid, signal.SIGQUIT)
         parsing.process.send_signal(signal.SIGUSR1)
         message(parsing, "so far 0 lines: 0 counted")
         write(parsing, TEXT)
@@ -258,7 +259,7 @@ def test_send_shows_its_counters_and_ends_by_sigquit():
     with daemon(*TOP) as receiver:
         place = f"flume://127.0.0.1:{receiver.port}"
         with daemon("send", "-", place, stdin=subprocess.PIPE) as sending:
-            handled(sending.process.pid, signal.SIGHUP)
+            handled(sending.process.pid, signal.SIGQUIT)
             write(sending, TEXT)
             wait_for(lambda: receiver.counted() == 3)
             sending.process.send_signal(signal.SIGUSR1)

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from tailrace import __version__
+from tailrace._cli.signals import has_terminal
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -20,14 +21,15 @@ def main() -> None:
     # Until there is something to stop gracefully, Ctrl-C ends the process silently.
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # Until there is something to show, it does nothing.
-    shows = signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
-    if shows:
-        signal.signal(signal.SIGUSR1, lambda *_: None)
+    # Until there is something to show or to reload, these do nothing.
+    requests = [signal.SIGUSR1] if has_terminal() else [signal.SIGUSR1, signal.SIGHUP]
+    requests = [number for number in requests if signal.getsignal(number) == signal.SIG_DFL]
+    for number in requests:
+        signal.signal(number, lambda *_: None)
     code = run(sys.argv[1:])
-    if shows:
+    for number in requests:
         # Otherwise the interpreter restores the default before it exits, and the code is lost.
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 
