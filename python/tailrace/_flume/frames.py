@@ -144,7 +144,7 @@ class FrameDecoder:
                 at += _FRAME_HEAD.size
             pieces: list[memoryview] = []
             left = self._buffers_left
-            at = self._fill(view, at, pieces, max(left - buffers, 0))
+            at = self._fill(view, at, pieces, left - buffers if left > buffers else 0)
             if self._missing or self._buffers_left:
                 for piece in pieces:
                     self._begun += piece

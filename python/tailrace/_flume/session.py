@@ -59,33 +59,35 @@ class ServerSession:
 
     def __init__(self, protocols: Protocols) -> None:
         self._protocols = protocols
-        self._decoder = FrameDecoder()
+        self.decoder = FrameDecoder()
+        """What it has read; only to look at."""
         self._connected = False
         # Serial and bytes of the answer to the handshake, until the reply that carries it is sent.
         self._handshake_answer: tuple[int, bytes] | None = None
         # Replies that must not overtake that one.
         self._held = bytearray()
         self._out = bytearray()
-        self._open: dict[int, Batch] = {}
+        self.open: dict[int, Batch] = {}
+        """The batches without an answer, by their serials; only to look at."""
 
     @property
     def open_batches(self) -> int:
         """The number of batches without an answer."""
-        return len(self._open)
+        return len(self.open)
 
     @property
     def pending_bytes(self) -> int:
         """The number of bytes of an incomplete frame, and of those to be read later."""
-        return self._decoder.pending_bytes
+        return self.decoder.pending_bytes
 
     @property
     def has_more(self) -> bool:
         """Whether bytes are kept that the next `receive` reads."""
-        return self._decoder.has_more
+        return self.decoder.has_more
 
     def keep(self, data: bytes | memoryview) -> None:
         """Keep the next bytes, to be read by the next `receive`."""
-        self._decoder.keep(data)
+        self.decoder.keep(data)
 
     def receive(self, data: bytes | memoryview = b"", limit: int | None = None) -> list[Batch]:
         """
@@ -99,21 +101,21 @@ class ServerSession:
         """
         batches: list[Batch] = []
         try:
-            for frame in self._decoder.feed(data, limit):
+            for frame in self.decoder.feed(data, limit):
                 batch = self._receive_frame(frame)
                 if batch is not None:
-                    self._open[batch.serial] = batch
+                    self.open[batch.serial] = batch
                     batches.append(batch)
         except ProtocolError:
             # These are not returned, so they cannot be answered.
             for batch in batches:
-                del self._open[batch.serial]
+                del self.open[batch.serial]
             raise
         return batches
 
     def discard(self) -> None:
         """Forget the bytes of an incomplete frame, and those to be read later."""
-        self._decoder.discard()
+        self.decoder.discard()
 
     def answer(self, batch: Batch, status: Status) -> None:
         """
@@ -133,9 +135,9 @@ class ServerSession:
 
     def drop(self, batch: Batch) -> None:
         """Leave a batch without an answer; raise `ValueError` as `answer` does."""
-        if self._open.get(batch.serial) is not batch:
+        if self.open.get(batch.serial) is not batch:
             raise ValueError(f"expected an open batch of this session, found serial {batch.serial}")
-        del self._open[batch.serial]
+        del self.open[batch.serial]
 
     def to_send(self) -> bytes:
         """Return the bytes to write to the peer, and clear them."""
@@ -152,15 +154,15 @@ class ServerSession:
         Raises:
             ProtocolError: The connection ended inside a frame.
         """
-        self._decoder.close()
+        self.decoder.close()
 
     def stranger(self) -> ProtocolError | None:
         """Return which other protocol the peer speaks, if its first frame has not arrived."""
-        return None if self._connected else self._decoder.stranger()
+        return None if self._connected else self.decoder.stranger()
 
     def _receive_frame(self, frame: Frame) -> Batch | None:
         serial, message = frame.serial, frame.message
-        if serial in self._open:
+        if serial in self.open:
             raise ProtocolError(
                 f"serial {serial} is reused before its first call was answered",
                 "a serial is reused before its first call was answered",
@@ -193,7 +195,7 @@ class ServerSession:
             return envelope.read_handshake(message)
         except ProtocolError as error:
             # The first bytes of another protocol may be a valid frame.
-            if (stranger := self._decoder.stranger()) is not None:
+            if (stranger := self.decoder.stranger()) is not None:
                 raise stranger from error
             raise
 

@@ -120,7 +120,9 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         """Whether the event loop has closed it."""
         self._owner = owner
         self._watch = owner.watch
-        self._session = ServerSession(owner.protocols)
+        self._session = session = ServerSession(owner.protocols)
+        # A property for each of these would cost as much as counting a line.
+        self._decoder, self._open = session.decoder, session.open
         self._socket = made
         self._transport: asyncio.Transport | None = None
         self._poll = None
@@ -168,7 +170,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         else:
             self._session.keep(view[:nbytes])
             owner.received(self, 0)
-        if self._session.has_more or owner.is_full:
+        if self._decoder.has_more or owner.is_full:
             self._view = 0
         elif nbytes == len(view) or self._view > owner.largest_view:
             self._view = min(self._view + 1, owner.largest_view)
@@ -185,7 +187,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             except ProtocolError as error:
                 self.refuse(str(error), error.kind)
             self._is_ending = True
-        return self._session.open_batches > 0
+        return len(self._open) > 0
 
     def pause_writing(self) -> None:
         """Stop reading from a peer that does not read its answers."""
@@ -212,13 +214,12 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
     @property
     def can_refill(self) -> bool:
         """Whether more bytes can be decoded now."""
-        session = self._session
-        return session.has_more and not self._is_ending and session.open_batches < MAX_CALLS
+        return self._decoder.has_more and not self._is_ending and len(self._open) < MAX_CALLS
 
     @property
     def undecoded(self) -> int:
         """The number of bytes that are not decoded."""
-        return self._session.pending_bytes
+        return self._decoder.pending_bytes
 
     def refill(self) -> int:
         """Decode some of the bytes that were kept."""
@@ -267,7 +268,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             if self.can_refill:
                 self._owner.received(self, 0)
             self._update_reading()
-        if not self.partial and not self._session.open_batches:
+        if not self.partial and not self._open:
             self._watch.silent[self] = self._watch.now()
 
     # Called by the owner.
@@ -275,7 +276,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
     @property
     def open_batches(self) -> int:
         """The number of batches without an outcome."""
-        return self._session.open_batches
+        return len(self._open)
 
     @property
     def is_paused(self) -> bool:
@@ -290,7 +291,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
 
     def is_waiting(self) -> bool:
         """Return whether it has no open call, and only its peer can change that."""
-        return not self._is_paused and not self._session.open_batches
+        return not self._is_paused and not self._open
 
     def refuse(self, problem: str, kind: str) -> None:
         """End it with a log line; earlier batches are still answered."""
@@ -339,7 +340,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             self._transport.abort()
 
     def _close_if_answered(self) -> None:
-        if self._session.open_batches or self._is_ended:
+        if self._open or self._is_ended:
             return
         if self._lingers:
             self.end()
@@ -350,9 +351,10 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
     def _decode(self, data: bytes | memoryview) -> None:
         """Decode the next bytes, or some of those that were kept."""
         session = self._session
-        room = MAX_CALLS - session.open_batches
+        room = MAX_CALLS - len(self._open)
+        limit = _CALLS_AT_ONCE if room >= _CALLS_AT_ONCE else max(room, 1)
         try:
-            batches = session.receive(data, min(_CALLS_AT_ONCE, room) if room > 0 else 1)
+            batches = session.receive(data, limit)
         except ProtocolError as error:
             self.refuse(str(error), error.kind)
             return
@@ -377,7 +379,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             )
             added += size + CALL_BYTES
         self._unapplied += added
-        if added or session.has_more:
+        if added or self._decoder.has_more:
             self._owner.received(self, added)
         self._flush()
 
@@ -406,11 +408,10 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         if self._transport is None:
             # It is no longer watched, even if bytes that were kept are still decoded.
             return
-        session = self._session
-        partial_bytes = session.pending_bytes
+        partial_bytes = self._decoder.pending_bytes
         if partial_bytes != self.partial:
             self._watch.set_partial(self, partial_bytes)
-        open_batches = session.open_batches
+        open_batches = len(self._open)
         if not partial_bytes and not open_batches:
             self._watch.silent[self] = self._watch.now()
         # Otherwise nothing has changed.
@@ -418,11 +419,10 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             self._update_reading()
 
     def _update_reading(self) -> None:
-        session = self._session
         is_paused = not self._is_ending and (
             self._is_deaf
-            or session.has_more
-            or session.open_batches >= MAX_CALLS
+            or self._decoder.has_more
+            or len(self._open) >= MAX_CALLS
             or (self._owner.is_full and self._unapplied + self.partial >= _SHARE_BYTES)
         )
         if is_paused is self._is_paused:

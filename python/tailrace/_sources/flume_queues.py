@@ -113,7 +113,8 @@ class Queues:
         """Return the calls of the next round; none if only calls without events were decoded."""
         prompt, waiting = self._prompt, self.waiting
         chunks: list[Chunk] = []
-        left = _round_bytes(len(prompt) + len(waiting))
+        count = len(prompt) + len(waiting)
+        left = _ROUND_BYTES * (4 if count == 1 else 2 if count <= _FEW else 1)
         half = left // 2 if waiting else 0
         while prompt and left > half and len(chunks) < _ROUND_CALLS // 2:
             queue = heappop(prompt)[2]
@@ -149,7 +150,7 @@ class Queues:
             cost += size + CALL_BYTES
             if cost >= most:
                 break
-        return max(cost, CALL_BYTES)
+        return max(CALL_BYTES, cost)
 
     def _put_back(self, queue: Queue) -> None:
         calls = queue.calls
@@ -160,7 +161,3 @@ class Queues:
             self._push(queue, self.waiting)
         else:
             queue.is_queued = False
-
-
-def _round_bytes(connections: int) -> int:
-    return _ROUND_BYTES * (4 if connections == 1 else 2 if connections <= _FEW else 1)
