@@ -44,6 +44,9 @@ _MAX_AHEAD_US = 3_600 * 10**6
 
 _SECOND_US = 10**6
 
+# The memory for keys by default, of queries that can run for ever.
+_MAX_KEY_BYTES = 256 << 20
+
 # How often rows that were written are flushed.
 _ROW_INTERVAL_US = 200_000
 
@@ -63,6 +66,10 @@ def count_run(
     Raises:
         ValueError: A source lacks a field, or the sources have it with different types.
     """
+    key_limit = None
+    if window is not None and query.max_key_bytes is None and any(one.is_endless for one in specs):
+        key_limit = _MAX_KEY_BYTES
+        query = query._replace(max_key_bytes=key_limit)
     clock, stop = Clock(), StopRequest()
     condition = line_filter.compiled(clock.now_us())
     is_by_log = window is not None and window.time == "log"
@@ -95,6 +102,7 @@ def count_run(
         silence=silence,
         shared={number: one.name for number, one in enumerate(origins) if one.is_live},
         view=None if window is None else _view(counted, clock, window),
+        key_limit=key_limit,
     )
     counting.has_senders = any(origin.has_senders for origin in origins)
     return Run(
@@ -159,6 +167,7 @@ def engine_of(
             track_ranks=query.track_ranks,
             lateness_us=0 if window is None else window.lateness_us,
             max_keys=query.max_keys,
+            max_key_bytes=query.max_key_bytes,
             bounds_us=bounds_us,
         ),
         sources=sources,

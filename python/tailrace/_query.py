@@ -273,6 +273,19 @@ class Query(metaclass=Public):
         """
         return self._with_spec(max_keys=check_count(n, "max_keys", "keys"))
 
+    def max_key_bytes(self, size: int | str) -> Query:
+        """
+        Use at most *size* bytes of memory for keys; the others become one row, `(other)`.
+
+        Totals stay exact. A key takes its bytes and 128 more. It gets a row if there is room for it
+        when it comes, so the order of arrival decides which keys have one; when keys leave the
+        window, there is room again. Default: 256 MiB with a live source, otherwise no limit.
+
+        Args:
+            size: A number of bytes, or text such as `"64MiB"` or `"1G"`, in powers of 1,024.
+        """
+        return self._with_spec(max_key_bytes=size_bytes(size, "max_key_bytes"))
+
     def where(self, condition: str) -> Query:
         """
         Keep only lines that match a condition, such as `status >= 500 and method == POST`.

@@ -84,6 +84,7 @@ def window_settings(
     track_ranks: bool,
     lateness_us: int,
     max_keys: int | None,
+    max_key_bytes: int | None = None,
     bounds_us: tuple[int, int] | None = None,
 ) -> _core.WindowSettings:
     """
@@ -103,5 +104,6 @@ def window_settings(
         ascending=check_flag(ascending, "ascending"),
         track_ranks=check_flag(track_ranks, "track_ranks"),
         max_keys=check_count(max_keys, "max_keys", "keys"),
+        max_key_bytes=max_key_bytes,
         bounds_us=bounds_us,
     )

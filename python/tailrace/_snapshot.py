@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # How many rows a prompt or a notebook shows.
 _PREVIEW_ROWS = 20
 
-# The key of the row that sums up the keys over `max_keys`.
+# The key of the row that sums up the keys over `max_keys` or `max_key_bytes`.
 _OTHER = "(other)"
 
 
@@ -41,11 +41,12 @@ class Snapshot(metaclass=Public):
         start: The beginning of the window, an aware datetime in UTC. Without a window, the oldest
             time in the lines. None only if no time is known: nothing was read, or no line has one.
         end: The end of the window, exclusive. Without a window, the newest time in the lines.
-        keys: The number of keys in the window, without those over `max_keys`.
+        keys: The number of keys in the window, without those over `max_keys` or `max_key_bytes`.
         total: The number of events in the window.
         lines: The counters of all lines up to the end of the window.
         by: The names of the key fields. The other columns are aggregates.
-        other: The number of events whose keys are over `max_keys`; None if there are none.
+        other: The number of events whose keys are over `max_keys` or `max_key_bytes`; None if there
+            are none.
         dropped: With `track_ranks`, the keys that were in the rows of the previous snapshot and are
             not in the rows of this one; otherwise None.
         lookback: In a window of several lengths, the index of the length.

@@ -94,6 +94,7 @@ class QuerySpec(NamedTuple):
     ascending: bool = False
     track_ranks: bool = False
     max_keys: int | None = None
+    max_key_bytes: int | None = None
 
     @property
     def fields(self) -> list[str]:
@@ -210,6 +211,11 @@ class SourceSpec(NamedTuple):
         if self.follow or not self.paths:
             return False
         return all(size_of(path) is not None for path in self.paths)
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether its end is unknown: it is live, or a pipe."""
+        return self.is_live or any(map(LiveInput.is_waited_for, self.paths))
 
     @property
     def is_by_arrival(self) -> bool:

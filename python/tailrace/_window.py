@@ -21,6 +21,7 @@ from tailrace._layout import layout_of
 from tailrace._public import Public
 from tailrace._scalars import check_flag, time_us
 from tailrace._schedule import Length, schedule, window_settings
+from tailrace._sizes import size_bytes
 from tailrace._snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Window(metaclass=Public):
         lateness: How far the watermark is before the time passed to `advance`.
         max_keys: The number of keys that a window keeps at most. The others become one row,
             `(other)`, so that totals stay exact.
+        max_key_bytes: The memory for keys, as for `Query.max_key_bytes`; by default no limit.
         late: `"keep"` keeps late events for `take_late`. They are counted as late in any case.
 
     >>> window = tr.Window("60s", every="30s")
@@ -89,6 +91,7 @@ class Window(metaclass=Public):
         offset: Duration = 0,
         lateness: Duration = "0s",
         max_keys: int | None = None,
+        max_key_bytes: int | str | None = None,
         late: Literal["count", "keep"] = "count",
     ) -> None:
         if not isinstance(late, str) or late not in ("count", "keep"):
@@ -115,6 +118,9 @@ class Window(metaclass=Public):
                 track_ranks=track_ranks,
                 lateness_us=micros(lateness, "lateness", least=0),
                 max_keys=max_keys,
+                max_key_bytes=(
+                    None if max_key_bytes is None else size_bytes(max_key_bytes, "max_key_bytes")
+                ),
             ),
             hash_seed=int.from_bytes(os.urandom(8), "little"),
         )

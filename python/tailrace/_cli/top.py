@@ -19,6 +19,7 @@ from tailrace._names import choice, is_interval
 from tailrace._outputs.blocks import FORMATS, Blocks
 from tailrace._rendering.text import lines_summary
 from tailrace._samples import Samples
+from tailrace._sizes import size_bytes
 from tailrace._sources.text import STDIN, LiveInput
 from tailrace._terminal.escape import for_people
 from tailrace._terminal.excerpt import terminal_width
@@ -86,6 +87,8 @@ Signals:
 
 # The slide of live sources by default.
 _SLIDE = "1s"
+
+_MAX_KEYS = 1_000_000_000
 
 _TIMES = ["arrival", "header", "log"]
 
@@ -182,6 +185,19 @@ def add_arguments(parser: Parser) -> None:
         "than this (default: the window and 1d for flume://, no limit for others)",
     )
     option(
+        "--max-keys",
+        metavar="N",
+        help="keep at most N keys in a window; the others share one row, (other), and totals stay "
+        "exact (default: no limit)",
+    )
+    option(
+        "--max-key-bytes",
+        metavar="SIZE",
+        help="use at most 64MiB, 1G, ... of memory for keys, each with its bytes and 128 more; new "
+        "keys share one row, (other), while it is full, and totals stay exact (default: 256MiB "
+        "with live sources and a window, otherwise no limit)",
+    )
+    option(
         "--format",
         default="text",
         metavar="text|jsonl|csv",
@@ -219,7 +235,7 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
 
 def _query(names: Sequence[str], given: argparse.Namespace) -> Query:
     query = inputs.query(names, given)
-    query = _ranked(_aggregated(query, given), given)
+    query = _limited(_ranked(_aggregated(query, given), given), given)
     options = {
         "offset": given.offset,
         "time": given.time,
@@ -286,6 +302,15 @@ def _ranked(query: Query, given: argparse.Namespace) -> Query:
     return query.top(_number(limit), order_by=order_by, ascending=ascending)
 
 
+def _limited(query: Query, given: argparse.Namespace) -> Query:
+    if given.max_keys is not None:
+        query = query.max_keys(inputs.positive(given.max_keys, "--max-keys", "keys", _MAX_KEYS))
+    if given.max_key_bytes is not None:
+        size = size_bytes(given.max_key_bytes, "--max-key-bytes")
+        query = query.max_key_bytes(size)
+    return query
+
+
 def _number(limit: str) -> int:
     if limit.isascii() and limit.isdigit() and int(limit) > 0:
         return int(limit)
@@ -305,6 +330,7 @@ def _run(
         encoding=None if given.format == "text" else "utf-8", errors="backslashreplace"
     )
     counting = run.processor
+    counting.key_limit_name = "--max-key-bytes"
     if sys.stderr.isatty():
         run.sampler.samples = Samples(run.intake.names)
     screen = _screen(given) if run.live is not None else None

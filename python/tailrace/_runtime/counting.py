@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace._errors import log_warning
 from tailrace._runtime.stage import Absorber
+from tailrace._sizes import size_text
 from tailrace._snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ class Counting(Absorber[Snapshot]):
         silence: Measures silence; the watermark ignores who is idle.
         shared: The names of sources that may have several senders, by their numbers.
         view: Chooses the window of a live display.
+        key_limit: The memory for keys, if it is limited by default; a warning says when it is full.
     """
+
+    # The name of the limit, for the warning.
+    key_limit_name = "max_key_bytes"
 
     def __init__(
         self,
@@ -72,6 +77,7 @@ class Counting(Absorber[Snapshot]):
         silence: Silence | None = None,
         shared: dict[int, str] | None = None,
         view: View | None = None,
+        key_limit: int | None = None,
     ) -> None:
         super().__init__(engine)
         self._clock = clock
@@ -82,6 +88,7 @@ class Counting(Absorber[Snapshot]):
         self._silence = silence
         self._shared = {} if shared is None else shared
         self._view = view
+        self._key_limit = key_limit
         self._fed: deque[tuple[int, int]] = deque(maxlen=_RATE_TICKS)
         self._answered_us: int | None = None
         # When the last line was received, by the monotonic clock.
@@ -136,9 +143,18 @@ class Counting(Absorber[Snapshot]):
                 f"{self._shared.pop(source)}: more than 10,000 senders at once; the others share "
                 "one watermark, so that one of them can make lines of another late"
             )
+        self._warn_of_keys()
         if self._live is not None:
             self._engine.skip()
         self._record_rate()
+
+    def _warn_of_keys(self) -> None:
+        if self._key_limit is not None and self._engine.has_refused_keys():
+            log_warning(
+                f"keys over {self.key_limit_name} {size_text(self._key_limit)} are counted in "
+                "(other); raise it or count by another field"
+            )
+            self._key_limit = None
 
     def answers(self, *, ticked: bool) -> Iterator[Snapshot]:
         """Yield the windows that are ready, unless a stop is requested."""

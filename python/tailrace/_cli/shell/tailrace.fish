@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats explain completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --max-ahead --max-behind --max-connections --max-partial-bytes --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --max-ahead --max-behind --max-connections --max-key-bytes --max-keys --max-partial-bytes --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -86,6 +86,8 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l lateness -x -d 'how long 
 complete -c tailrace -n '_shtab_tailrace_using top' -l idle-timeout -x -d 'with live sources and --time log or header: print results without waiting for a source or agent that has been silent this long (default: 60s)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l max-ahead -x -d 'with --time log or header: reject lines, as future, whose time is ahead of the clock by more than this (default: 1h with live sources, no limit for files)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l max-behind -x -d 'with live sources and --time log or header: reject lines, as past, that are older than this (default: the window and 1d for flume://, no limit for others)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l max-keys -x -d 'keep at most N keys in a window; the others share one row, (other), and totals stay exact (default: no limit)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l max-key-bytes -x -d 'use at most 64MiB, 1G, ... of memory for keys, each with its bytes and 128 more; new keys share one row, (other), while it is full, and totals stay exact (default: 256MiB with live sources and a window, otherwise no limit)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l format -xka "text jsonl csv" -d 'print tables, one JSON object per result, or CSV (default: text)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l color -xka "auto always never" -d 'when to color tables; auto is on a terminal unless NO_COLOR is set (default: auto)'
 complete -c tailrace -n '_shtab_tailrace_using top; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
