@@ -63,7 +63,7 @@ def zones() -> list[tr.Query]:
         tr.from_files("access.log", tz=berlin).since("10:30"),
         tr.from_stdin(tz="Europe/Berlin"),
         tr.from_lines([], tz=timezone(timedelta(hours=2))),
-        tr.from_flume("localhost:9092", tz=None),
+        tr.from_flume("localhost:9092", tz=None, sender="header:host"),
     ]
 
 
@@ -160,6 +160,7 @@ async def awaited() -> int:
 
 
 def several() -> tr.Answers:
+    tr.from_flume("a:1").window("5m", time="header", max_behind=timedelta(days=7))
     both = tr.merge(tr.from_flume("a:1", "b:2"), tr.from_files("c.log", format="common"))
     with both.window("5m", time="log").count(by="url").run() as answers:
         print(next(answers))

@@ -107,11 +107,12 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "from_files": tr.from_files,
     "from_files follow": lambda value: tr.from_files("x", follow=value),
     "from_flume": tr.from_flume,
+    "from_flume sender": lambda value: tr.from_flume("h:1", sender=value),
     "merge queries": tr.merge,
     **with_each(
         lambda **one: query().window(**{"length": "60s", "time": "log"} | one),
         *("length", "every", "offset", "time", "lateness", "idle_timeout", "max_ahead"),
-        "batch_interval",
+        *("max_behind", "batch_interval"),
     ),
     "count by": lambda value: query().count(by=value),
     "agg": lambda value: query().agg(x=value),

@@ -147,8 +147,8 @@ impl Query {
         mut lines: Lines,
     ) -> Absorber<'a> {
         delta.received_from(origin.sender.as_deref(), origin.now);
-        let (first, last) = origin.times();
-        let pair = lines.pair.take().map(|pair| (pair, first..=last));
+        lines.times = origin.times();
+        let pair = lines.pair.take().map(|pair| (pair, lines.times.0..=lines.times.1));
         let waiting = PendingEvents::default();
         Absorber { query: self, origin, lines, pair, waiting, delta }
     }
@@ -182,7 +182,8 @@ impl Query {
         let is_count = self.by.len() == 1 && is_plain && self.plan.is_count();
         let pair =
             if is_count && self.time == Time::Log { reader.text_and_time(0, time) } else { None };
-        Lines { reader, filter, conditions, time, key: Vec::new(), kinds, pair }
+        let times = (i64::MIN, i64::MAX);
+        Lines { reader, filter, conditions, time, times, key: Vec::new(), kinds, pair }
     }
 
     #[inline]
@@ -196,7 +197,7 @@ impl Query {
         if line.len() > MAX_LINE_BYTES {
             return Err(Skip::Rejected(Reason::TooLong));
         }
-        let Lines { reader, filter, time: time_field, .. } = lines;
+        let Lines { reader, filter, time: time_field, times, .. } = lines;
         match reader.read(line) {
             Ok(LineKind::Fields) => {}
             Ok(LineKind::Header) => return Err(Skip::Header),
@@ -212,11 +213,10 @@ impl Query {
             return Err(Skip::Rejected(Reason::NoTime));
         }
         if let Some(time) = time {
-            let (first, last) = origin.times();
-            if time > last {
+            if time > times.1 {
                 return Err(Skip::Rejected(Reason::Future));
             }
-            if time < first {
+            if time < times.0 {
                 return Err(Skip::Rejected(Reason::Past));
             }
         }
@@ -404,6 +404,8 @@ struct Lines {
     conditions: Vec<BoundFilter>,
     /// The index of the time in the reader's fields.
     time: usize,
+    /// The oldest and the newest time that is not rejected.
+    times: (i64, i64),
     /// Buffer for keys of several fields.
     key: Vec<u8>,
     /// The kinds of the key fields, if some of them are of any kind.
