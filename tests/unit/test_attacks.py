@@ -232,6 +232,15 @@ def test_the_limit_of_partial_frames_can_be_chosen():
     assert peak < 250
 
 
+def test_long_keys_share_a_limit():
+    with under(("keys", 9_000), seconds=0) as (receiver, (keys,)):
+        peak = peak_mib(receiver)
+    assert keys.report()["lines"] == 9_000
+    assert peak < 480
+    snapshot = receiver.snapshots()[-1]
+    assert snapshot["total"] == snapshot["lines"]["counted"] > 9_000
+
+
 # --- strangers ------------------------------------------------------------------------------------
 
 
