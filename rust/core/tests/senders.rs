@@ -289,12 +289,14 @@ fn a_sender_ahead_of_the_clock_makes_no_line_of_another_late() {
 }
 
 #[test]
-fn a_lone_sender_ahead_of_the_clock_is_answered_as_the_clock_goes() {
-    let mut state = state(1);
-    for second in 0..40 {
-        state.apply(&of_peer("a", &[1_010 + second], 1_000 + second));
+fn a_lone_sender_far_ahead_of_the_clock_is_answered_as_the_clock_goes() {
+    for (ahead, moves) in [(10, 10), (60, 60), (61, -61), (90, -90)] {
+        let mut state = state(1);
+        for second in 0..40 {
+            state.apply(&of_peer("a", &[1_000 + second + ahead], 1_000 + second));
+        }
+        assert_eq!(watermark(&state), Some(1_039 + moves - LATENESS), "{ahead}");
     }
-    assert_eq!(watermark(&state), Some(1_039 - 10 - LATENESS));
 }
 
 #[test]

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::settings::Clock;
 
+/// Clocks of machines differ by less than this, in microseconds, unless one of them is wrong.
+const CLOCK_TOLERANCE: i64 = 60_000_000;
+
 /// More senders of a source than this at once share a watermark.
 pub(super) const MAX_SENDERS: usize = 10_000;
 
@@ -28,7 +31,7 @@ pub(super) struct Watermark {
     heard: BTreeSet<(i64, usize)>,
     /// How far the members have moved the watermark, each as if it were the only one.
     moved: Option<i64>,
-    /// The newest time of a member that was ahead of the clock.
+    /// The newest time of a member that was far ahead of the clock.
     ahead: Option<i64>,
     time: Option<i64>,
 }
@@ -151,11 +154,12 @@ impl Watermark {
         {
             let Self { sources, members, .. } = self;
             let (known, count) = (&sources[source], sources.len());
-            // If nobody else is affected, a log goes by its own clock. Otherwise a time ahead of
-            // the clock counts as behind it by as much: it says that one of them is wrong, and
+            // If nobody else is affected, a log goes by its own clock. Otherwise a time far ahead
+            // of the clock counts as behind it by as much: it says that one of them is wrong, and
             // by how much.
             let is_alone = sender.is_none() && (count == 1 || !known.is_live);
-            let ahead = if is_alone { 0 } else { newest.saturating_sub(received).max(0) };
+            let ahead = newest.saturating_sub(received);
+            let ahead = if is_alone || ahead <= CLOCK_TOLERANCE { 0 } else { ahead };
             let moves = newest.saturating_sub(ahead.saturating_mul(2));
             let holds = !known.ended && (sender.is_some() || !known.is_shared);
             let is_live = known.is_live;
