@@ -39,6 +39,7 @@ __all__ = [
     "Zone",
     "__version__",
     "_debug_build",
+    "count_events",
     "count_matches",
     "default_fields",
     "describe_format",

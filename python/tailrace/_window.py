@@ -299,7 +299,7 @@ class Window(metaclass=Public):
         Add the content of another window with the same panes, keys and aggregates.
 
         Merging is commutative and associative: the snapshots equal those of one window to which
-        all events were added, sums of floats included (with a limit of keys, only totals are equal).
+        all events were added, sums of floats included (with limited keys, only totals are equal).
         Merge into a window before you call its `advance`: events for panes that it has closed are
         late. Its first snapshot is for the newest end for which any of the merged windows has
         produced a snapshot.

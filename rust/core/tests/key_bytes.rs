@@ -70,9 +70,10 @@ fn key(number: usize) -> Option<Vec<u8>> {
     match number {
         0 => None,
         1 => Some(Vec::new()),
-        _ => {
-            Some(vec![b'a' + u8::try_from(number).unwrap(); if number % 3 == 0 { 200 } else { 2 }])
-        }
+        _ => Some(vec![
+            b'a' + u8::try_from(number).unwrap();
+            if number.is_multiple_of(3) { 200 } else { 2 }
+        ]),
     }
 }
 
@@ -179,7 +180,9 @@ proptest! {
             match step {
                 Step::Chunk(mut events) => {
                     // Nothing is late.
-                    events.iter_mut().for_each(|event| event.2 += now);
+                    for event in &mut events {
+ event.2 += now;
+ }
                     let refused = model.add(&events);
                     prop_assert!(model.spent() <= limit);
                     is_refused |= !refused.is_empty();
