@@ -667,10 +667,10 @@ def test_an_export_of_version_1_is_refused():
     window = tr.Window("60s", aggregates={"q": tr.quantile(0.5)})
     window.add(["a"], [1.0], times=[0])
     data = window.export()
-    assert data[:5] == b"tlrc\x02"
+    assert data[:5] == b"tlrc\x03"
     old = data[:4] + b"\x01" + data[5:]
     with pytest.raises(
-        ValueError, match="expected version 2 of the export format, found version 1"
+        ValueError, match="expected version 3 of the export format, found version 1"
     ):
         tr.Window("60s", aggregates={"q": tr.quantile(0.5)}).merge(old)
 
