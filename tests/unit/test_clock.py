@@ -443,6 +443,6 @@ def test_a_process_that_is_stopped_for_seconds_answers_later_and_reports_no_step
 
 
 def _seconds(text: str) -> float:
-    from datetime import datetime  # noqa: PLC0415 - of this helper alone
+    from datetime import datetime  # noqa: PLC0415 - of this function alone
 
     return datetime.fromisoformat(text).timestamp()

@@ -218,7 +218,7 @@ def test_the_connection_that_is_silent_longest_is_the_first_to_go():
 
 @contextmanager
 def received(**limits: int | str) -> Iterator[tuple[int, list[tr.Snapshot]]]:
-    import threading  # noqa: PLC0415 - for this helper alone
+    import threading  # noqa: PLC0415 - for this function alone
 
     port = free_port()
     query = tr.from_flume(f"127.0.0.1:{port}", format="combined", **limits)  # type: ignore[arg-type]
