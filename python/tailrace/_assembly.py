@@ -260,7 +260,7 @@ def sources_of(
                         zone=zone,
                         lookups=lookups,
                         requested=requested,
-                        has_senders=spec.address is not None,
+                        has_senders=is_flume,
                     )
                 )
     return sources, origins

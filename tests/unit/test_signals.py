@@ -7,17 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from live import COMMAND, OK, TIMEOUT_S, Process, Sink, handler_removed, line, wait_for
+from live import COMMAND, OK, TIMEOUT_S, Sink, handler_removed, line, running, wait_for
 from mmdb import database
 from terminal import terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from live import Process
 
 TOP = ("top", "flume://127.0.0.1:0", "--log-format", "combined", "--format", "jsonl")
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT]
@@ -35,24 +36,11 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-@contextmanager
 def daemon(
     *arguments: str, ignored: str = "", stdin: int = subprocess.DEVNULL
-) -> Iterator[Process]:
+) -> AbstractContextManager[Process]:
     """Run the command without a controlling terminal."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", STARTED, ignored, *COMMAND, *arguments],
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    live = Process(process)
-    try:
-        yield live
-    finally:
-        process.kill()
-        live.closed()
+    return running(*arguments, stdin=stdin, before=(sys.executable, "-c", STARTED, ignored))
 
 
 def message(live: Process, text: str) -> str:

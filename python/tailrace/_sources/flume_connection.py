@@ -193,13 +193,13 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         """Stop reading from a peer that does not read its answers."""
         self._is_deaf = True
         self._watch.deaf[self] = None
-        self._update_reading()
+        self.update_reading()
 
     def resume_writing(self) -> None:
         """Read again."""
         self._is_deaf = False
         self._watch.deaf.pop(self, None)
-        self._update_reading()
+        self.update_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the batches to be dropped when it is their turn."""
@@ -267,7 +267,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         if self._is_paused:
             if self.can_refill:
                 self._owner.received(self, 0)
-            self._update_reading()
+            self.update_reading()
         if not self.partial and not self._open:
             self._watch.silent[self] = self._watch.now()
 
@@ -305,10 +305,6 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         self._note()
         self._flush()
         self._close_if_answered()
-
-    def update_reading(self) -> None:
-        """Pause or resume reading, because the receiver is full or has room again."""
-        self._update_reading()
 
     def end(self) -> None:
         """
@@ -416,9 +412,10 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             self._watch.silent[self] = self._watch.now()
         # Otherwise nothing has changed.
         if partial_bytes or open_batches >= MAX_CALLS or self._is_paused or self._owner.is_full:
-            self._update_reading()
+            self.update_reading()
 
-    def _update_reading(self) -> None:
+    def update_reading(self) -> None:
+        """Pause or resume reading, as what waits to be applied demands."""
         is_paused = not self._is_ending and (
             self._is_deaf
             or self._decoder.has_more
