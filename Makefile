@@ -35,8 +35,8 @@ export TAILRACE_TEST_PROFILE ?= $(if $(filter true,$(CI)),ci,dev)
 test: test-rust test-python ## Build, then run every test
 
 # The bindings have no tests of their own, and without them no Arrow is compiled once more.
-test-rust: ## The tests of the core
-	$(OUTSIDE) cargo test --package tailrace-core --quiet
+test-rust: ## The tests of the core and the store
+	$(OUTSIDE) cargo test --package tailrace-core --package tailrace-store --quiet
 
 test-python: build .venv/.dev ## The tests in Python, of the command, the library and the rules
 	$(BIN)/pytest $(PARALLEL)
@@ -49,7 +49,7 @@ test-thorough: export TAILRACE_TEST_PROFILE := thorough
 test-thorough: export TAILRACE_TEST_SEED := $(SEED)
 test-thorough: build .venv/.dev .venv-spark-4/.ready ## Every test with twenty times the examples and random seeds, and Spark on a cluster
 	@echo 'the seed of this run is $(SEED); once more: make test-thorough SEED=$(SEED)'
-	cargo test --package tailrace-core --quiet
+	cargo test --package tailrace-core --package tailrace-store --quiet
 	$(BIN)/pytest $(PARALLEL) --timeout 3600
 	PYTHONPATH=python .venv-spark-4/bin/pytest tests/spark --timeout 3600
 

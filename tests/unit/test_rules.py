@@ -391,10 +391,15 @@ def test_the_core_depends_on_neither_python_nor_another_workspace_crate():
         "regex",
         "regex-filtered",
         "regex-syntax",
+        "twox-hash",
         "ua-parser",
         "wide",
     }
     assert not {name for name in core["dev-dependencies"] if "pyo3" in name or "tailrace" in name}
+
+
+def test_the_store_depends_on_no_python():
+    assert set(manifest("rust/store")["dependencies"]) == {"crc32fast", "lz4_flex", "tailrace-core"}
 
 
 def test_every_crate_takes_the_lints_of_the_workspace_where_unsafe_is_forbidden():
