@@ -40,6 +40,7 @@ _FIELDS = [name for name, _, _ in _core.standard_fields()]
 _KINDS: dict[str, list[str] | None] = {
     "SOURCE": None,
     "FILE": None,
+    "DIR": None,
     "FORMAT": list(_core.FORMATS),
     "NAME": list(_core.FORMATS),
     "FIELD": _FIELDS,

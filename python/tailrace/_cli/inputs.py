@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIELDS", "FLUME", "add_arguments", "add_zone", "check_addresses", "given_or_stdin"]
 __all__ += ["is_flume", "is_typed", "jobs", "log_format", "matching_files", "positive"]
-__all__ += ["query", "readable", "sources", "zone"]
+__all__ += ["query", "readable", "sources", "why_unreadable", "zone"]
 
 FLUME = "flume://"
 
@@ -263,13 +263,13 @@ def _can_be_read(source: str, *, follow: bool) -> bool:
     except TailraceError as error:
         say(f"tailrace: {for_people(str(error))}")
     except OSError as error:
-        say(f"tailrace: {for_people(source) or repr(source)}: {_hint(source, error)}")
+        say(f"tailrace: {for_people(source) or repr(source)}: {why_unreadable(source, error)}")
     else:
         return True
     return False
 
 
-def _hint(source: str, error: OSError) -> str:
+def why_unreadable(source: str, error: OSError) -> str:
     """Return what is wrong with a source, and how to fix it if that is known."""
     if isinstance(error, FileNotFoundError):
         if "://" in source:

@@ -30,6 +30,7 @@ VERBS = {
     "send": "Send lines to a Flume receiver, as a Flume agent does.",
     "formats": "List the named formats and their fields.",
     "explain": "Show how a line is parsed, field by field, or why it does not match.",
+    "doctor": "Check whether this machine can run tailrace.",
     "completions": "Print shell completions or the manual page.",
     "help": "Show the help of a command.",
 }
@@ -51,7 +52,8 @@ Examples:
 Exit codes:
   0    success
   1    an input could not be read to its end, the output could not be written, a line was rejected
-       with --strict, the line does not match (explain), or the receiver failed (send)
+       with --strict, the line does not match (explain), the receiver failed (send), or there is a
+       problem (doctor)
   2    nothing was done: an argument is wrong, none of the inputs can be read, a port is in use, or
        no connection can be made (send)
   130  stopped by Ctrl-C, after printing the last result

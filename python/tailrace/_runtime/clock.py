@@ -10,7 +10,7 @@ from tailrace._errors import log_warning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clock", "Silence"]
+__all__ = ["Clock", "Silence", "resolutions_ns"]
 
 # A larger difference between the time and the wall clock is a step. The monotonic clock of a system
 # is slewed as its wall clock is, so smaller ones do not grow by themselves.
@@ -24,6 +24,12 @@ _WHOLE_S = 10
 
 # Work between two reads of the sources that takes longer than this does not count as silence.
 _WORK_US = 100_000
+
+
+def resolutions_ns() -> tuple[int, int]:
+    """Return the resolutions of the wall clock and of the monotonic clock."""
+    wall, steady = time.get_clock_info("time"), time.get_clock_info("monotonic")
+    return round(wall.resolution * 1e9), round(steady.resolution * 1e9)
 
 
 class Clock:
