@@ -293,6 +293,26 @@ def test_a_long_file_has_a_line_that_says_how_far_it_is_read(endless: Path):
     assert "GB" not in "\n".join(shown.lines())
 
 
+BOTH_AT_ONCE = """
+import signal
+from tailrace._cli.progress import Progress
+with Progress(lambda: (1, 2), shown=True) as progress:
+    signal.signal(signal.SIGINT, lambda *_: progress.end())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGALRM})
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGALRM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGALRM})
+assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+print("ended")
+"""
+
+
+def test_the_timer_may_go_off_with_the_signal_that_ends_it():
+    with terminal(command=[sys.executable, "-c", BOTH_AT_ONCE], columns=100) as shown:
+        assert shown.wait() == 0
+        assert shown.lines() == ["ended"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_line_goes_with_the_first_signal(endless: Path, number: int):
     with terminal("top", str(endless), columns=100) as shown:

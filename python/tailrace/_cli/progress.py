@@ -57,16 +57,18 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+        # Not in `end`, which another signal's handler may call: Python then reports a signal that
+        # has arrived and has no handler any more.
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous.clear()
 
     def end(self) -> None:
         """Erase the line and draw no other; safe in a signal handler."""
         if self._ended:
             return
         self._ended = True
-        # The timer first: without a handler, its signal would end the process.
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
         self._erase()
 
     def say(self, text: str) -> None:
@@ -83,7 +85,7 @@ class Progress:
         self._previous[number] = signal.signal(number, handler)
 
     def _tick(self, *_: object) -> None:
-        if in_background(sys.stderr):
+        if self._ended or in_background(sys.stderr):
             return
         done, total = self._progress()
         try:
