@@ -94,7 +94,7 @@ def test_the_disk_of_a_checkpoint_is_measured_and_nothing_stays(tmp_path: Path):
 
 
 def test_a_directory_that_does_not_exist_is_not_created(tmp_path: Path):
-    code, findings, _ = run("--checkpoint", tmp_path / "new")
+    code, findings, _ = run("--checkpoint", tmp_path / "new" / "and" / "below")
     assert code == 0
     assert "does not exist yet" in found(findings, "directory")["text"]
     assert [finding["level"] for finding in findings if finding["check"] == "fsync"]
@@ -106,8 +106,8 @@ def test_a_directory_that_does_not_exist_is_not_created(tmp_path: Path):
     [
         ("file", "it is not a directory"),
         ("file/below", "not a directory"),
-        ("dangling", "it is a link to nothing"),
-        ("missing/below", "missing does not exist"),
+        ("dangling", "dangling is a link to nothing"),
+        ("dangling/below", "dangling is a link to nothing"),
     ],
 )
 def test_what_cannot_be_a_directory_is_a_problem(tmp_path: Path, name: str, problem: str):
@@ -163,11 +163,12 @@ def as_nobody(path: Path) -> list[list[Any]]:
     return found
 
 
-def test_access_of_others_is_a_warning(tmp_path: Path):
-    tmp_path.chmod(0o755)
+@pytest.mark.parametrize(("mode", "level"), [(0o755, "warning"), (0o770, "problem")])
+def test_access_of_others_is_reported(tmp_path: Path, mode: int, level: str):
+    tmp_path.chmod(mode)
     code, findings, _ = run("--checkpoint", tmp_path)
-    assert code == 0
-    assert found(findings, "directory")["level"] == "warning"
+    assert code == (1 if level == "problem" else 0)
+    assert found(findings, "directory")["level"] == level
     assert found(findings, "directory")["fix"] == f"chmod 700 {tmp_path}"
 
 

@@ -51,7 +51,7 @@ def directory(path: str, clock: Clock) -> Iterator[Finding]:
     yield from found
     if any(finding.level == "problem" for finding in found):
         return
-    place = path if Path(path).is_dir() else _parent(path)
+    place = _existing(path)
     yield from _kind(path, place)
     room = os.statvfs(place)
     free = room.f_bavail * room.f_frsize
@@ -60,8 +60,12 @@ def directory(path: str, clock: Clock) -> Iterator[Finding]:
         yield from _measured(path, place, clock)
 
 
-def _parent(path: str) -> str:
-    return str(Path(path).absolute().parent)
+def _existing(path: str) -> str:
+    """Return the directory, or the one in which it is to be created."""
+    place = Path(path).absolute()
+    while not place.exists() and not place.is_symlink():
+        place = place.parent
+    return str(place)
 
 
 def _permissions(path: str) -> Iterator[Finding]:
@@ -89,13 +93,31 @@ def _permissions(path: str) -> Iterator[Finding]:
             path,
         )
         return
+    if status.st_uid != os.geteuid():
+        yield Finding(
+            "problem",
+            "directory",
+            f"it belongs to {user_name(status.st_uid)}, not to this user, "
+            f"{user_name(os.geteuid())}; tailrace uses only directories of its own user",
+            "run doctor and tailrace as that user, or change the owner",
+            path,
+        )
+        return
     yield from _in_use(path)
-    if status.st_mode & 0o077:
-        mode = stat.S_IMODE(status.st_mode)
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o022:
+        yield Finding(
+            "problem",
+            "directory",
+            f"other users can write there (mode {mode:04o}), so tailrace refuses it",
+            f"chmod 700 {path}",
+            path,
+        )
+    elif mode & 0o055:
         yield Finding(
             "warning",
             "directory",
-            f"other users have access (mode {mode:04o}); the files hold keys of the log",
+            f"other users can see the names of its files (mode {mode:04o})",
             f"chmod 700 {path}",
             path,
         )
@@ -104,13 +126,10 @@ def _permissions(path: str) -> Iterator[Finding]:
 
 
 def _to_be_created(path: str) -> Finding:
-    parent = _parent(path)
-    if Path(path).is_symlink():
+    parent = _existing(path)
+    if Path(parent).is_symlink():
         fix = "create the directory that it points to"
-        return Finding("problem", "directory", "it is a link to nothing", fix, path)
-    if not Path(parent).is_dir():
-        fix = f"create it: mkdir -p {parent}"
-        return Finding("problem", "directory", f"{parent} does not exist", fix, path)
+        return Finding("problem", "directory", f"{parent} is a link to nothing", fix, path)
     if not os.access(parent, os.W_OK | os.X_OK):
         return Finding(
             "problem",
