@@ -75,7 +75,7 @@ def files() -> list[Path]:
     found += [*package.rglob("*.py"), *package.rglob("*.pyi")]
     found += (path for path in (package / "_cli" / "shell").iterdir() if path.is_file())
     found += (ROOT / "tests" / "cases").glob("*.toml")
-    for crate in ("core", "python"):
+    for crate in ("core", "python", "store"):
         sources = (ROOT / "rust" / crate / "src").rglob("*.rs")
         found += (path for path in sources if not RUST_TESTS & {path.stem, *path.parent.parts})
     return sorted(found)
