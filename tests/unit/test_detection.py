@@ -15,7 +15,7 @@ from tailrace._cli.formats import NOTES
 from tailrace._detection import Choice, Detector, closest_format
 from tailrace._names import AUTO, DETECTED, check_fields, check_format
 from tailrace._sources import Chunk
-from tailrace._sources.text import Cutter
+from tailrace._sources.cutter import Cutter
 
 REAL = {
     name: gzip.decompress((DATA / name).read_bytes())

@@ -21,7 +21,6 @@ from tailrace._runtime.commit import Commit, CommitError
 from tailrace._runtime.counting import Counting
 from tailrace._runtime.rows import RowOptions
 from tailrace._runtime.stage import Origin
-from tailrace._sources import FilePosition
 from tailrace._sources.flume import AgentPosition, Flume
 from tailrace._sources.text import File
 
@@ -715,30 +714,6 @@ def test_the_pump_hands_out_closed_panes_for_a_custom_reduce(
 
 
 # --- positions ------------------------------------------------------------------------------------
-
-
-def test_a_chunk_of_a_file_has_its_end_position(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr("tailrace._sources.text._CHUNK_BYTES", 5_000)
-    lines = b"".join(line(f"/{number}") + b"\n" for number in range(500))
-    plain, packed = tmp_path / "plain.log", tmp_path / "packed.gz"
-    plain.write_bytes(lines)
-    packed.write_bytes(gzip.compress(lines))
-    ledger = Ledger()
-    list(tr.from_files(plain, packed).count(by="url")._start(commit=ledger))
-    identities = set()
-    for number, path in enumerate([plain, packed]):
-        chunks = [taken.chunk for taken in ledger.kept() if taken.chunk.source == number]
-        assert len(chunks) > 5
-        done = b""
-        for chunk in chunks:
-            done += chunk.data[slice(*chunk.span)]
-            assert isinstance(chunk.position, FilePosition)
-            assert chunk.position.path == str(path)
-            assert chunk.position.offset == len(done)
-        assert done == lines
-        identities.add(chunks[-1].position.identity)
-    # The content is the same.
-    assert len(identities) == 1
 
 
 def test_a_chunk_of_an_agent_names_its_connection_and_batch():

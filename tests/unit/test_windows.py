@@ -47,7 +47,7 @@ from windowed import (
 
 import tailrace as tr
 from tailrace import _core
-from tailrace._sources.text import Cutter
+from tailrace._sources.cutter import Cutter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -25,15 +25,31 @@ class FilePosition(NamedTuple):
 
     path: str
     """The path as it was given; the file may have been renamed since."""
-    identity: bytes
-    """
-    The BLAKE2b digest, 16 bytes, of the content's first `min(4096, offset)` bytes.
-
-    A file whose first bytes have this digest is the one that was read, whatever its name and
-    inode.
-    """
     offset: int
     """The offset of the byte after the last line, in the decompressed content."""
+    before: bytes
+    """Bytes before the offset, at most 256."""
+    head: bytes
+    """The content's first bytes, at most 4096; some may be after the offset."""
+    samples: bytes
+    """Samples of the content, of which some may be after the offset."""
+    number: int
+    """The number of the content among those of its name, in the order of reading."""
+    ident: tuple[int, int]
+    """The device and the inode of the file."""
+    modified_ns: int
+    """Siblings that were modified earlier have no unread line."""
+    serial: int
+    """The number of the chunk among those of its name."""
+    is_cut: bool
+    """Whether the last line was delivered without its newline."""
+
+    def earlier(self, text: bytes, left: int) -> FilePosition:
+        """Return the position before the last `left` bytes of the input, given the text so far."""
+        before = self.before[:-left] if left < len(self.before) else text
+        return self._replace(
+            offset=self.offset - left, before=before, serial=self.serial - 1, is_cut=False
+        )
 
 
 class Chunk(NamedTuple):

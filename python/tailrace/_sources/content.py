@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from itertools import takewhile
 from typing import TYPE_CHECKING
-
-from tailrace._sources import FilePosition
 
 if TYPE_CHECKING:
     from typing import Literal
 
-__all__ = ["BEFORE_BYTES", "HEAD_BYTES", "Fingerprint"]
+__all__ = ["BEFORE_BYTES", "HEAD_BYTES", "Fingerprint", "samples_before"]
 
 # Bytes kept from the beginning of a content, and from before the offset. 4 KiB, because some logs
 # begin with the same few hundred bytes of comments each time.
@@ -29,14 +28,15 @@ while _MARKS[-1] < 2**63:
 class Fingerprint:
     """A content's first bytes, the offset read so far, the bytes before that, and samples."""
 
-    __slots__ = ("_identity", "before", "head", "offset", "samples")
+    __slots__ = ("before", "head", "number", "offset", "samples")
 
     def __init__(self) -> None:
         self.head = b""
         self.offset = 0
         self.before = b""
         self.samples = bytearray()
-        self._identity = b""
+        # Among the contents of its log; 0 until it is needed.
+        self.number = 0
 
     @classmethod
     def of(cls, descriptor: int, offset: int, *, sampled: bool = True) -> Fingerprint:
@@ -68,13 +68,6 @@ class Fingerprint:
         self.offset = end
         self.before = (self.before + data[-BEFORE_BYTES:])[-BEFORE_BYTES:]
 
-    def position(self, path: str, offset: int) -> FilePosition:
-        """Return the position of an offset that is at most the offset read so far."""
-        if offset < HEAD_BYTES:
-            return FilePosition(path, _digest(self.head[:offset]), offset)
-        self._identity = self._identity or _digest(self.head)
-        return FilePosition(path, self._identity, offset)
-
     def end_matches(self, descriptor: int) -> bool:
         """Return whether an uncompressed file has the same bytes before the offset."""
         size = len(self.before)
@@ -98,8 +91,6 @@ class Fingerprint:
         return self.head.startswith(part.head) and self.samples[:size] == part.samples[:size]
 
 
-def _digest(head: bytes) -> bytes:
-    # The same function as in hashlib, which loads OpenSSL: 3 ms of the 60 ms of a start.
-    from _blake2 import blake2b  # noqa: PLC0415 - only files need it
-
-    return blake2b(head, digest_size=16).digest()
+def samples_before(offset: int) -> int:
+    """Return the number of bytes of the samples before an offset."""
+    return bisect_right(_MARKS, offset) * _SAMPLE_BYTES

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tailrace._sources import Chunk
     from tailrace._sources.header import Header
+    from tailrace._sources.positions import Positions
 
 __all__ = ["Follow", "check_followed"]
 
@@ -106,11 +107,16 @@ class Follow:
         # The logs that the current scan has not finished, in turn.
         self._busy: deque[FollowedLog] = deque()
         self._steps: dict[FollowedLog, Generator[list[Chunk] | None, None, None]] = {}
+        self._positions: Positions | None = None
         self._changed = asyncio.Event()
         self._woken = False
         self._found = False
         self._pause_until = 0.0
         self._poll_at = 0.0
+
+    def resume(self, positions: Positions) -> None:
+        """Go on where an earlier process ended, and keep the positions."""
+        self._positions = positions
 
     async def open(self) -> str:
         """
@@ -125,10 +131,13 @@ class Follow:
         now = asyncio.get_running_loop().time()
         waiting = []
         for source, path in enumerate(self._paths):
-            log = FollowedLog(path, source, self._changes, self._logs)
+            known = None if self._positions is None else self._positions.begin(path)
+            log = FollowedLog(path, source, self._changes, self._logs, known)
             log.now = now
+            log.resume()
             self._logs.append(log)
             self._steps[log] = log.steps()
+        for log, path in zip(self._logs, self._paths, strict=True):
             problem = log.start(from_end=self._from_end, header=self._header)
             if problem is not None:
                 waiting.append(f"{path} ({problem})")

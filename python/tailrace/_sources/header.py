@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from itertools import takewhile
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["Header", "header_before"]
+from tailrace._sources.plain import PlainText, newline_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Header", "header_before", "header_in"]
 
 Header = Literal["fields", "first line"]
 """
@@ -27,15 +32,49 @@ _LONGEST_HEADER = 64 * 1024
 
 
 def header_before(descriptor: int, end: int, header: Header) -> bytes:
-    """Return the lines before an offset that name the columns; a line ends at the offset."""
+    """
+    Return the lines of an uncompressed file that name the columns.
+
+    A line ends at the offset *end*.
+    """
     head = os.pread(descriptor, min(_READ_BYTES, end), 0)
+    if newline_of(head) != b"\n":
+        starts = range(0, end, _READ_BYTES)
+        pieces = (os.pread(descriptor, min(_READ_BYTES, end - at), at) for at in starts)
+        return header_in(pieces, header)
+    software, names = _first_names(head, header)
+    if not names.removeprefix(_BOM).lower().startswith(_FIELDS):
+        return names
+    return software + (_last_fields(descriptor, end) or names)
+
+
+def header_in(pieces: Iterable[bytes], header: Header) -> bytes:
+    """Return the lines that name the columns in a text which is read piece by piece."""
+    text = PlainText()
+    software = names = last = rest = b""
+    for number, piece in enumerate(pieces):
+        rest += text.feed(piece)
+        if not number:
+            software, names = _first_names(rest, header)
+            if not names.removeprefix(_BOM).lower().startswith(_FIELDS):
+                return names
+        place = rest.lower().rfind(b"\n" + _FIELDS)
+        if place >= 0 and (end := rest.find(b"\n", place + 1)) >= 0:
+            last = rest[place + 1 : end + 1]
+        # Overlap by the longest header, which may cross the boundary.
+        rest = rest[-_LONGEST_HEADER:]
+    return software + (last or names)
+
+
+def _first_names(head: bytes, header: Header) -> tuple[bytes, bytes]:
+    """Return the software and the names of the columns at the beginning of a text."""
     lines = head[: head.rfind(b"\n") + 1].splitlines(keepends=True)
     comments = list(takewhile(lambda line: line.removeprefix(_BOM).startswith(b"#"), lines))
     names = _directives(comments, _FIELDS)
     if not names:
-        return b"".join(lines[len(comments) :][:1]) if header == "first line" else b""
-    software = _directives(comments, _SOFTWARE)
-    return b"".join(software) + (_last_fields(descriptor, end) or names[-1])
+        first = b"".join(lines[len(comments) :][:1]) if header == "first line" else b""
+        return b"", first
+    return b"".join(_directives(comments, _SOFTWARE)), names[-1]
 
 
 def _directives(comments: list[bytes], name: bytes) -> list[bytes]:

@@ -9,12 +9,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tailrace._sources.content import Fingerprint
+from tailrace._sources.header import header_before, header_in
 from tailrace._sources.plain import hole_end
 from tailrace._sources.unpacking import GZIP, Unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tailrace._sources.cutter import Cutter
+    from tailrace._sources.header import Header
     from tailrace._sources.siblings import Ident
-    from tailrace._sources.text import Cutter
 
 __all__ = ["READ_BYTES", "OpenFile"]
 
@@ -40,6 +44,12 @@ class OpenFile:
         self.active_at = 0.0
         # Whether it is a copy, to which nobody writes any more.
         self.is_copy = False
+        # Whether it continues a content of an earlier process.
+        self.is_resumed = False
+        # Whether a checkpoint knows that it no longer has the name.
+        self.is_recorded = False
+        # The lines that name the columns, if it is not read from its beginning.
+        self.header = b""
         # Its size when it was found to be incompletely compressed.
         self.unfinished: int | None = None
         # Non-blocking: the path may have become a pipe without a writer.
@@ -52,6 +62,7 @@ class OpenFile:
             self.close()
             raise
         self.ident: Ident = (status.st_dev, status.st_ino)
+        cutter.ident = self.ident
         self.gunzip = Unpacked.of_file(self.descriptor, GZIP) if packed else None
 
     def close(self) -> None:
@@ -90,6 +101,19 @@ class OpenFile:
         if self.gunzip is not None:
             return False
         return self.size < self.content.offset or not self.content.end_matches(self.descriptor)
+
+    def header_before(self, header: Header) -> bytes:
+        """Return the lines before the offset that name the columns."""
+        if self.gunzip is None:
+            return header_before(self.descriptor, self.content.offset, header)
+        return header_in(self._before(self.content.offset), header)
+
+    def _before(self, end: int) -> Iterator[bytes]:
+        """Yield the decompressed text before an offset."""
+        gunzip = Unpacked.of_file(self.descriptor, GZIP)
+        while end > 0 and (data := gunzip.read(min(end, READ_BYTES))):
+            end -= len(data)
+            yield data
 
     def skip_hole(self) -> None:
         """Skip the zeros of a writer that kept its old offset after the truncation."""

@@ -16,7 +16,7 @@ from tailrace._errors import TailraceError
 if TYPE_CHECKING:
     import codecs
 
-__all__ = ["PlainText", "hole_end", "newline_of"]
+__all__ = ["PlainText", "as_input", "hole_end", "newline_of"]
 
 _READ_BYTES = 1024 * 1024
 
@@ -26,6 +26,12 @@ _ENCODINGS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 def newline_of(head: bytes) -> bytes:
     """Return the bytes of a newline in a text that begins with these bytes."""
     return "\n".encode(_ENCODINGS.get(head[:2], "ascii"))
+
+
+def as_input(head: bytes, text: bytes) -> bytes:
+    """Return a text as the bytes of an input that begins with these bytes."""
+    encoding = _ENCODINGS.get(head[:2])
+    return text if encoding is None else text.decode().encode(encoding)
 
 
 def hole_end(descriptor: int, start: int = 0) -> int:
@@ -63,15 +69,18 @@ class PlainText:
         # The first bytes, while they do not show the encoding.
         self._first: bytes | None = b""
         self._decoder: codecs.IncrementalDecoder | None = None
+        self._mark = b""
         if head:
             self._begin(head)
         self.is_cut = False
         """Whether the input ended inside a character."""
 
-    @property
-    def is_decoded(self) -> bool:
-        """Whether the text differs from the bytes."""
-        return self._decoder is not None
+    def input_size(self, text: bytes, start: int) -> int:
+        """Return how many bytes of the input the end of the text fed last has."""
+        if self._decoder is None:
+            return len(text) - start
+        held, _ = self._decoder.getstate()
+        return len(as_input(self._mark, text[start:])) + len(held)
 
     def feed(self, data: bytes) -> bytes:
         """Return the text of the next bytes."""
@@ -107,6 +116,7 @@ class PlainText:
 
     def _begin(self, head: bytes) -> None:
         self._first = None
+        self._mark = head[:2]
         if (encoding := _ENCODINGS.get(head[:2])) is not None:
             import codecs  # noqa: PLC0415 - loaded only for UTF-16
 

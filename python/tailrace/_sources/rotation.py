@@ -40,7 +40,6 @@ from typing import TYPE_CHECKING
 from tailrace._errors import os_reason
 from tailrace._sources import Chunk
 from tailrace._sources.content import HEAD_BYTES, Fingerprint
-from tailrace._sources.header import header_before
 from tailrace._sources.openfile import READ_BYTES
 from tailrace._sources.plain import newline_of
 from tailrace._sources.siblings import changed_ns, places, siblings
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from tailrace._sources.changes import Changes
     from tailrace._sources.header import Header
     from tailrace._sources.openfile import OpenFile
+    from tailrace._sources.positions import FileStatus, KnownLog
     from tailrace._sources.siblings import Ident
     from tailrace._sources.verdict import Steps
 
@@ -83,11 +83,18 @@ class FollowedLog:
     """
 
     def __init__(
-        self, path: str, source: int, changes: Changes, logs: Sequence[FollowedLog]
+        self,
+        path: str,
+        source: int,
+        changes: Changes,
+        logs: Sequence[FollowedLog],
+        known: KnownLog | None = None,
     ) -> None:
         self.path = path
         self.now = 0.0
-        self.history = LogHistory(path, source)
+        self.history = LogHistory(source, known)
+        # What a checkpoint knows of it, if there is one.
+        self._known = known
         self._path = Path(path)
         self._source = source
         self._changes = changes
@@ -102,8 +109,6 @@ class FollowedLog:
         # Where to begin in the file that existed at the start.
         self._begin: tuple[Ident, int] | None = None
         self._header: Header | None = None
-        # The lines before that offset which name the columns.
-        self._before = b""
         self._problem: str | None = None
         # Whether there are siblings that cannot be classified yet.
         self._pending = False
@@ -115,9 +120,17 @@ class FollowedLog:
 
     # Called by the source.
 
+    def resume(self) -> None:
+        """Continue where an earlier process ended; call it for all names before `start`."""
+        if self._known is not None:
+            self._places |= self._known.places
+            self._newly_modified_ns = self._known.modified_ns
+            self.history.resume(self._known)
+
     def start(self, *, from_end: bool, header: Header | None = None) -> str | None:
         """Record the files that exist; return why nothing can be read yet, or `None`."""
         self._header = header
+        from_end = from_end and (self._known is None or self._known.is_new)
         problem = os.strerror(errno.EACCES).lower()
         try:
             status = self._path.stat()
@@ -128,6 +141,8 @@ class FollowedLog:
         # Whatever appears from now on is new, so the file is opened before siblings are recorded.
         self._current, _ = self._open_name()
         self._note_places()
+        if self._current is not None and self._current.content.offset:
+            self._record(self._current, "current")
         return None if self._current else problem
 
     def watch(self) -> None:
@@ -137,8 +152,6 @@ class FollowedLog:
 
     def steps(self) -> Generator[list[Chunk] | None, None, None]:
         """Yield chunks, an empty list after a long step, and `None` when everything is read."""
-        if self._before:
-            yield [Chunk(self._before, (0, len(self._before)), source=self._source)]
         while True:
             try:
                 yield from self._look()
@@ -194,7 +207,7 @@ class FollowedLog:
             waiting = self._waits_for(search.unfinished)
             for file in (*search.rests, *missed):
                 file.active_at = self.now
-            self._held += search.rests
+            self._held += self._in_order(search.rests)
         if not self._pending:
             self.history.modified_ns = self._newly_modified_ns
         if current is not None and (opened or (absent and missed)):
@@ -203,12 +216,14 @@ class FollowedLog:
             self._current = None
         self._held += missed
         self._current = opened or self._current
+        self._record_held()
         for file in self._open_files():
             if file.watch is None:
                 file.watch = self._changes.watch_file(file.descriptor)
         if waiting or not (yield from self._read_held()):
             return
         yield from self._report_truncations()
+        self._record_cutoff()
         yield from self._read_current(first)
         yield from self._close_quiet()
 
@@ -245,6 +260,12 @@ class FollowedLog:
         begin, self._begin = self._begin, None
         if begin is not None and begin[0] == file.ident:
             self._skip(file, begin[1])
+            self._resume_header(file)
+            return
+        if (resumed := self.history.resumed_in(file, self._places)) is not None:
+            file.cutter = resumed.cutter
+            file.cutter.ident = file.ident
+            self._resume_header(file)
             return
         for log in self._logs:
             known = log.history.files.get(file.ident)
@@ -268,8 +289,18 @@ class FollowedLog:
         else:
             offset -= offset % len(newline) if start else offset
         file.cutter.content = Fingerprint.of(file.descriptor, offset)
-        if self._header is not None and len(newline) == 1:
-            self._before = header_before(file.descriptor, offset, self._header)
+
+    def _in_order(self, rests: Sequence[OpenFile]) -> list[OpenFile]:
+        """Sort the files that continue contents of an earlier process as they were read then."""
+        for file in rests:
+            if file.is_resumed:
+                self._resume_header(file)
+        return sorted(rests, key=lambda file: file.content.number)
+
+    def _resume_header(self, file: OpenFile) -> None:
+        """Find the lines that name the columns of a file that is not read from its beginning."""
+        if self._header is not None:
+            file.header = file.header_before(self._header)
 
     def _warn_once(self, problem: str) -> None:
         """Log a problem once, until it is solved."""
@@ -280,6 +311,9 @@ class FollowedLog:
     # Reading.
 
     def _read(self, file: OpenFile) -> Steps[None]:
+        if file.header:
+            header, file.header = file.header, b""
+            yield [Chunk(header, (0, len(header)), source=self._source)]
         while data := file.read():
             file.active_at = self.now
             yield list(file.cutter.feed(data))
@@ -345,11 +379,32 @@ class FollowedLog:
         self.history.remember(file.content)
         self.history.know(file, file.content if file.gunzip is None else None)
         yield list(file.cutter.finish())
+        if self._known is not None:
+            self._known.set_status(file.content, "read")
         self._close(file)
 
     def _close(self, file: OpenFile) -> None:
         self._changes.forget(file.watch)
         file.close()
+
+    # What a checkpoint is to know.
+
+    def _record(self, file: OpenFile, status: FileStatus) -> None:
+        if self._known is not None:
+            self._known.add_content(file.content, file.ident, status)
+
+    def _record_cutoff(self) -> None:
+        """Note from which time on siblings may have unread lines, once no other file has one."""
+        if self._known is not None and not self._held and not self._pending:
+            self._known.cutoff_ns = self.history.modified_ns
+
+    def _record_held(self) -> None:
+        """Record which files no longer have the name."""
+        if self._known is not None:
+            for file in self._held:
+                if not file.is_recorded:
+                    file.is_recorded = True
+                    self._known.set_status(file.content, "rotated")
 
     # Truncation.
 
@@ -358,6 +413,7 @@ class FollowedLog:
         if file is not None and file.was_truncated():
             self.history.truncated.append(Truncation(file.cutter))
             file.cutter = self.history.cutter()
+            file.cutter.ident = file.ident
 
     def _release_overwritten(self) -> Steps[None]:
         """Release older files whose content was replaced, so that they are examined again."""
@@ -374,13 +430,26 @@ class FollowedLog:
                 # Kept, so that a later copy is still recognized.
                 self.history.remember(truncation.cutter.content)
                 if not truncation.copied:
-                    _log.warning(
-                        "%s: truncated, and no copy was found in its directory; reading continues "
-                        "from its beginning, and lines written just before the truncation may be "
-                        "lost",
-                        self.path,
-                    )
+                    self._warn_lost(truncation)
                 yield list(truncation.cutter.finish())
+                if self._known is not None:
+                    self._known.set_status(truncation.cutter.content, "truncated")
+
+    def _warn_lost(self, truncation: Truncation) -> None:
+        """Log that the rest of a content was not found."""
+        ident = truncation.cutter.ident
+        if truncation.is_resumed and not (self._current and self._current.ident == ident):
+            _log.warning(
+                "%s: was deleted at byte %d; lines after it are lost",
+                self.path,
+                truncation.cutter.content.offset,
+            )
+            return
+        _log.warning(
+            "%s: truncated, and no copy was found in its directory; reading continues from its "
+            "beginning, and lines written just before the truncation may be lost",
+            self.path,
+        )
 
     # Siblings.
 
@@ -388,6 +457,8 @@ class FollowedLog:
         """Mark the files in a new place as known, because they existed before."""
         for place in places(self._path) - self._places:
             self._places.add(place)
+            if self._known is not None:
+                self._known.add_place(*place)
             self.history.note(siblings(*place), self.holds)
 
     def _examine(self, opened: OpenFile | None) -> Steps[SiblingScan]:

@@ -8,20 +8,20 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tailrace._core import MAX_LINE_BYTES
 from tailrace._errors import TailraceError
 from tailrace._sources import Chunk
-from tailrace._sources.content import Fingerprint
-from tailrace._sources.plain import PlainText, hole_end
+from tailrace._sources.cutter import Cutter
+from tailrace._sources.plain import hole_end
 from tailrace._sources.unpacking import LONGEST_MAGIC, Unpacker, check, may_be, packing
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
+    from tailrace._sources.positions import KnownLog, Positions
+
 __all__ = [
     "STDIN",
-    "Cutter",
     "File",
     "FilePart",
     "LiveInput",
@@ -44,80 +44,6 @@ _CHUNK_LINES = 10_000
 
 STDIN = "-"
 """The path that means standard input."""
-
-
-class Cutter:
-    """
-    Cut a stream into chunks at its newlines.
-
-    A cutter buffers at most one incomplete line, and of a line over the limit only enough to show
-    that it is too long.
-    """
-
-    def __init__(self, source: int = 0, path: str | None = None) -> None:
-        self.content = Fingerprint()
-        self._source = source
-        # The path in the chunks' positions; None for none.
-        self._path = path
-        self._rest = bytearray()
-        self._text: PlainText | None = None
-
-    def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Yield the chunks that the data completes."""
-        if self._text is None:
-            self._text = PlainText(self.content.head)
-        self.content.add(data)
-        data = self._text.feed(data)
-        if self._text.is_decoded:
-            # The text has other offsets than the input.
-            self._path = None
-        yield from self._chunks(data)
-
-    def _chunks(self, data: bytes) -> Iterator[Chunk]:
-        end = data.rfind(b"\n") + 1
-        start = 0
-        if end and self._rest:
-            start = data.find(b"\n") + 1
-            self._hold(data[:start])
-            yield self._held(len(data) - start)
-        if start < end:
-            # A span of the data as it was read, so that nothing is copied.
-            yield self._chunk(data, (start, end), len(data) - end)
-        if end < len(data):
-            self._hold(data[end:])
-
-    def finish(self) -> Iterator[Chunk]:
-        """Yield the last line if it has no newline."""
-        if self._text is not None:
-            yield from self._chunks(self._text.finish())
-        if self._rest:
-            yield self._held(0)
-
-    def check(self, name: str) -> None:
-        """
-        Check after `finish` that the input did not end inside a character.
-
-        Raises:
-            TailraceError: It did.
-        """
-        if self._text is not None:
-            self._text.check(name)
-
-    def _hold(self, part: bytes) -> None:
-        room = MAX_LINE_BYTES + 1 - len(self._rest)
-        # The newline may be cut off; the line is too long either way.
-        self._rest += part[: max(room, 0)]
-
-    def _held(self, left: int) -> Chunk:
-        line = bytes(self._rest)
-        self._rest.clear()
-        return self._chunk(line, (0, len(line)), left)
-
-    def _chunk(self, data: bytes, span: tuple[int, int], left: int) -> Chunk:
-        """Return a chunk that ends `left` bytes before the end of the bytes fed."""
-        path, offset = self._path, self.content.offset - left
-        position = None if path is None else self.content.position(path, offset)
-        return Chunk(data, span, source=self._source, position=position)
 
 
 def size_of(path: str) -> int | None:
@@ -230,6 +156,8 @@ class File:
     def __init__(self, path: str, *, sharing: int = 1, part: FilePart | None = None) -> None:
         self._path = path
         self._part = part
+        # What a checkpoint knows of it, if there is one.
+        self._known: KnownLog | None = None
         self._name = _name(path)
         self._done = 0
         self._piece_bytes = min(_CHUNK_BYTES, max(_MERGED_BYTES // sharing, _LEAST_CHUNK_BYTES))
@@ -241,6 +169,11 @@ class File:
             return None
         self._part = FilePart()
         return File(self._path, part=self._part)
+
+    def resume(self, positions: Positions) -> None:
+        """Go on where an earlier process ended, and keep the position."""
+        if self._path != STDIN:
+            self._known = positions.begin(self._path)
 
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """Return its chunks."""
@@ -257,11 +190,10 @@ class File:
     def _chunks(self) -> Generator[Chunk, None, None]:
         descriptor = _open_one_of_many(self._path)
         try:
-            # A pipe, or standard input from an arbitrary offset, has no position to return to.
-            is_file = self._path != STDIN and stat.S_ISREG(os.fstat(descriptor).st_mode)
             if self._part is not None:
                 self._part.enter(descriptor)
-            cutter = Cutter(path=self._path if is_file else None)
+            is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            cutter = Cutter(log=self._known if is_file else None)
             for data in self._data(descriptor):
                 yield from cutter.feed(data)
             yield from cutter.finish()

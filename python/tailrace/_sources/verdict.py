@@ -10,13 +10,14 @@ import logging
 import os
 from collections import deque
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from tailrace._errors import os_reason
 from tailrace._sources.content import BEFORE_BYTES, HEAD_BYTES, Fingerprint
+from tailrace._sources.cutter import Cutter
 from tailrace._sources.openfile import READ_BYTES, OpenFile
+from tailrace._sources.positions import KnownFile
 from tailrace._sources.siblings import MAX_LISTINGS, listed, oldest_first
-from tailrace._sources.text import Cutter
 from tailrace._sources.unpacking import GZIP, DamagedError, Unpacked
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     from tailrace._sources import Chunk
+    from tailrace._sources.positions import KnownLog
     from tailrace._sources.siblings import Ident, Sibling
 
     _T = TypeVar("_T")
@@ -49,35 +51,34 @@ _OTHER_COMPRESSION = (b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
 Verdict = Literal["rest", "unfinished", "missed", "known", "part", "pending"]
 
 
-class Truncation:
-    """A content that was truncated while it was read; its unread rest may be in a copy."""
+# The number of truncated contents remembered, and of those that are searched for after a restart.
+_MAX_TRUNCATED = 80
 
-    def __init__(self, cutter: Cutter, *, reported: bool = False) -> None:
+
+class Truncation:
+    """
+    A content that was truncated while it was read; its unread rest may be in a copy.
+
+    After a restart, each content that was being read is one: its file may have any name.
+    """
+
+    def __init__(self, cutter: Cutter, *, reported: bool = False, is_resumed: bool = False) -> None:
         self.cutter = cutter
+        self.is_resumed = is_resumed
         # Whether the truncation was reported: the last line was delivered, the search has ended.
         self.reported = reported
         # Whether there is a copy that is shorter than what was read.
         self.copied = False
 
 
-class KnownFile(NamedTuple):
-    """A sibling that is skipped as long as it does not change."""
-
-    size: int
-    modified_ns: int
-    head: bytes = b""
-    content: Fingerprint | None = None
-    """How far it was read."""
-
-
 class LogHistory:
     """The contents and files that one followed name has had."""
 
-    def __init__(self, path: str, source: int) -> None:
-        self._path = path
+    def __init__(self, source: int, known: KnownLog | None) -> None:
         self._source = source
+        self._known = known
         self.contents: deque[Fingerprint] = deque(maxlen=2 * _MAX_REMEMBERED)
-        self.truncated: deque[Truncation] = deque(maxlen=8)
+        self.truncated: deque[Truncation] = deque(maxlen=_MAX_TRUNCATED)
         self.files: dict[Ident, KnownFile] = {}
         # The modification time of the file under the name when it was last seen there; a missed
         # file is newer. Not its current time: it may have been truncated, or renamed and written
@@ -86,11 +87,49 @@ class LogHistory:
 
     def cutter(self) -> Cutter:
         """Return a cutter for a content, from its beginning or the beginning of a line."""
-        return Cutter(self._source, self._path)
+        return Cutter(self._source, self._known)
 
     def open(self, path: str) -> OpenFile:
         """Open a file that may belong to the log."""
         return OpenFile(path, self.cutter())
+
+    def resume(self, known: KnownLog) -> None:
+        """Continue where an earlier process ended."""
+        self.modified_ns = known.modified_ns
+        self.files.update(known.files)
+        for _, each in sorted(known.contents.items()):
+            if not each.offset:
+                # Nothing shows whether a file has it, so it is found as a new file.
+                continue
+            content = each.fingerprint()
+            if each.status in {"read", "ignored"}:
+                self.contents.append(content)
+                if each.status == "read":
+                    self.files[each.ident] = KnownFile(-1, 0, content.head, content)
+            else:
+                cutter = self.cutter()
+                cutter.content, cutter.ident, cutter.is_cut = content, each.ident, each.is_cut
+                reported = each.status == "truncated"
+                self.truncated.append(Truncation(cutter, reported=reported, is_resumed=True))
+
+    def resumed_in(self, file: OpenFile, places: Iterable[tuple[str, str]]) -> Truncation | None:
+        """Return the content of an earlier process that a file continues, if it has one."""
+        for truncation in reversed(self.truncated):
+            cutter = truncation.cutter
+            if truncation.is_resumed and cutter.content.match_in(file.descriptor) == "all":
+                if cutter.ident != file.ident and self._is_beside(cutter, places):
+                    continue
+                self.truncated.remove(truncation)
+                return truncation
+        return None
+
+    def _is_beside(self, cutter: Cutter, places: Iterable[tuple[str, str]]) -> bool:
+        """Return whether the file that had a content still has it, under another name."""
+        for each in listed(places):
+            if each.ident == cutter.ident:
+                with suppress(OSError), closing(self.open(each.path)) as file:
+                    return cutter.content.match_in(file.descriptor) == "all"
+        return False
 
     def remember(self, content: Fingerprint) -> None:
         """Recognize copies of a content that was read."""
@@ -115,11 +154,22 @@ class LogHistory:
             with suppress(OSError), closing(self.open(each.path)) as file:
                 if not holds(file.ident):
                     self.know(file)
+                    content = Fingerprint.of(file.descriptor, file.size, sampled=False)
                     # A compressed file is not compressed again.
                     if file.gunzip is None:
-                        self.remember(Fingerprint.of(file.descriptor, file.size, sampled=False))
+                        self.remember(content)
+                    self._record(file.ident, content if file.gunzip is None else None)
         for each in rotated[:-_MAX_REMEMBERED]:
             self.leave(each)
+            self._record(each.ident, None)
+
+    def _record(self, ident: Ident, content: Fingerprint | None) -> None:
+        if self._known is not None:
+            number = 0
+            if content is not None and content.offset:
+                self._known.add_content(content, ident, "ignored")
+                number = content.number
+            self._known.add_file(ident, self.files[ident], number)
 
     def has(self, sibling: Sibling) -> bool:
         """Return whether a sibling is known, even if it has grown."""
@@ -203,8 +253,12 @@ class SiblingScan:
         for ident in history.files.keys() - {each.ident for each in siblings}:
             del history.files[ident]
         complete = True
-        # Uncompressed files first: a compressed one may be a copy of one of them.
-        for sibling in sorted(siblings, key=lambda each: each.suffix.endswith(".gz")):
+        # First the files that had a content which is searched for, as they may have more of it than
+        # a copy. Then uncompressed ones: a compressed one may be a copy of one of them.
+        wanted = {each.cutter.ident for each in history.truncated if each.is_resumed}
+        for sibling in sorted(
+            siblings, key=lambda each: (each.ident not in wanted, each.suffix.endswith(".gz"))
+        ):
             ident = sibling.ident
             if ident in self._looked_at or self._is_open(ident) or history.has(sibling):
                 continue
@@ -288,15 +342,19 @@ def _match_truncation(
     file: OpenFile, head: bytes, truncated: deque[Truncation]
 ) -> Steps[Literal["rest", "unfinished", "part"] | None]:
     part: Literal["part"] | None = None
-    for truncation in [each for each in truncated if _same_start(head, each.cutter.content.head)]:
+    some = [each for each in truncated if _same_start(head, each.cutter.content.head)]
+    for truncation in sorted(some, key=lambda each: each.cutter.ident != file.ident):
         try:
             found, gunzip = yield from _compare(file, truncation.cutter.content)
         except EOFError:
             return "unfinished"
         if found == "all":
             file.gunzip = gunzip
+            is_same = truncation.is_resumed and file.ident == truncation.cutter.ident
+            file.is_copy = not is_same
+            file.is_resumed = truncation.is_resumed
             file.cutter = truncation.cutter
-            file.is_copy = True
+            file.cutter.ident = file.ident
             truncated.remove(truncation)
             return "rest"
         if found == "part":
