@@ -26,7 +26,7 @@ EXCEPTIONS: dict[str, str] = {}
 # What each part of the core may name besides itself, tests included. The files that join the parts
 # are next to them.
 WINGS: dict[str, set[str]] = {"ground": set(), "text": {"ground"}, "windows": {"ground"}}
-JOINTS = {"lib.rs", "query.rs", "engine.rs"}
+JOINTS = {"lib.rs", "query.rs", "engine.rs", "engine"}
 
 RUST_WITHOUT_PATHS = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | b?r(\#*)".*?"\1 | b?"(?:\\.|[^"\\])*" | b?'(?:\\.[^']*|[^'\\])'""",

@@ -4,10 +4,13 @@
 //! hand. Threads can share an engine: any number of them absorb at once, without holding the lock
 //! on the state. What they have absorbed is added one delta at a time.
 
+mod journal;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
+pub use self::journal::Replayed;
 use crate::ground::{InputError, Kind, MAX_TIME, NamedRows, quoted};
 use crate::query::{Events, Origin, Query, Time};
 use crate::text::filter::{Filter, FilterError};
@@ -19,6 +22,7 @@ use crate::windows::delta::{Delta, KeyCache};
 use crate::windows::export::{Imported, Layout, SeenKind, TypedField};
 use crate::windows::export_table::InputTable;
 use crate::windows::input_columns::{InputArray, InputColumn, for_each, merge_column_kinds};
+use crate::windows::journal::{Answered, Changes, Missing};
 use crate::windows::keys::Seed;
 use crate::windows::settings::{Clock, Settings};
 use crate::windows::snapshot::ClosedPane;
@@ -53,6 +57,10 @@ struct Inner {
     /// The kinds of the key fields and of the values.
     keys: Vec<SeenKind>,
     values: Vec<SeenKind>,
+    /// What a state that is being restored still needs.
+    missing: Missing,
+    /// What changed the state, if that is recorded, and how far it had answered before.
+    recorded: Option<(Changes, Option<Answered>)>,
 }
 
 /// The logs that a query reads.
@@ -227,7 +235,13 @@ impl Engine {
         let settings = Settings { plan: query.plan.clone(), ..settings };
         let (clock, since_start) = (settings.clock, settings.lengths.contains(&None));
         let (state, caches) = (State::new(settings, start), Mutex::default());
-        let mut inner = Inner { state, keys: Vec::new(), values: Vec::new() };
+        let mut inner = Inner {
+            state,
+            keys: Vec::new(),
+            values: Vec::new(),
+            missing: Missing::default(),
+            recorded: None,
+        };
         inner.set_kinds(keys, values);
         Self { query, names, clock, since_start, inner: Mutex::new(inner), caches }
     }
@@ -258,10 +272,14 @@ impl Engine {
         now: i64,
     ) -> Result<u64, EngineError> {
         let count = chunk.count();
-        let reached = self.query.panes.filter(|_| self.query.time == Time::Arrival);
-        let reached = reached.map(|panes| panes.number(now));
-        self.with(|state| state.abandon(source, sender, reached, count))?;
+        self.with(|state| state.abandon(source, sender, self.reached(now), count))?;
         Ok(count)
+    }
+
+    /// Returns the pane of the clock, if it is the one that lines have reached.
+    fn reached(&self, now: i64) -> Option<i64> {
+        let panes = self.query.panes.filter(|_| self.query.time == Time::Arrival);
+        panes.map(|panes| panes.number(now))
     }
 
     /// Counts a column of lines, on any thread. Nulls are skipped.
@@ -342,7 +360,7 @@ impl Engine {
             if let Some(open) = inner.state.late_before() {
                 late.extend((start..end).filter(|&row| times[row] < open));
             }
-            inner.state.apply(&delta);
+            inner.apply(&delta);
             drop(inner);
             self.keep_cache(delta)?;
             start = end;
@@ -383,25 +401,40 @@ impl Engine {
     /// Moves the clock. If it is moved by hand, ends without a snapshot until now are skipped.
     /// After the first call of [`next_pane`](Self::next_pane), panes wait to be handed out instead.
     pub fn advance(&self, now: i64) -> Result<(), EngineError> {
-        self.with(|state| {
-            self.skip_unanswered(state);
-            state.advance(now);
-        })
+        let mut inner = lock(&self.inner)?;
+        inner.record(|changes| changes.advance(now));
+        self.advance_to(&mut inner, now);
+        Ok(())
+    }
+
+    fn advance_to(&self, inner: &mut Inner, now: i64) {
+        self.skip_unanswered(inner);
+        inner.state.advance(now);
     }
 
     /// Ends the input. If the clock is moved by hand, the last window that contains an event ends,
     /// too.
     pub fn finish(&self) -> Result<(), EngineError> {
-        self.with(|state| {
-            self.skip_unanswered(state);
-            state.finish(self.clock == Clock::Manual);
-        })
+        let mut inner = lock(&self.inner)?;
+        inner.record(Changes::finish);
+        self.finish_input(&mut inner);
+        Ok(())
+    }
+
+    fn finish_input(&self, inner: &mut Inner) {
+        self.skip_unanswered(inner);
+        inner.state.finish(self.clock == Clock::Manual);
     }
 
     /// Skips ends without a snapshot.
-    fn skip_unanswered(&self, state: &mut State) {
-        if self.clock == Clock::Manual && !state.is_handing_out() {
-            state.skip();
+    fn skip_unanswered(&self, inner: &mut Inner) {
+        if self.clock == Clock::Manual && !inner.state.is_handing_out() {
+            inner.state.skip();
+            // Whoever replays the change skips them, too.
+            let answered = inner.state.answered();
+            if let Some((_, known)) = &mut inner.recorded {
+                *known = answered;
+            }
         }
     }
 
@@ -460,7 +493,7 @@ impl Engine {
         let read = layout.read_pane_table(table, &self.query.seed, known.fed, &fields)?;
         let Imported { delta, keys, values } = read;
         inner.set_kinds(keys, values);
-        inner.state.apply(&delta);
+        inner.apply(&delta);
         Ok(inner.state.lines().late - known.late)
     }
 
@@ -476,7 +509,7 @@ impl Engine {
         let mut inner = lock(&self.inner)?;
         let Imported { delta, keys, values } = read(&self.layout(&inner), &self.query.seed)?;
         inner.set_kinds(keys, values);
-        inner.state.apply(&delta);
+        inner.apply(&delta);
         Ok(())
     }
 
@@ -509,6 +542,9 @@ impl Inner {
         let raw = [&keys, &values]
             .map(|seen| seen.iter().map(|seen| seen.is_some_and(|(_, raw)| raw)).collect());
         self.state.set_kinds(kinds_of(&keys, Kind::Text), kinds_of(&values, Kind::Int), raw);
+        if (&self.keys, &self.values) != (&keys, &values) {
+            self.record(|changes| changes.kinds(&keys, &values));
+        }
         (self.keys, self.values) = (keys, values);
     }
 }

@@ -44,7 +44,7 @@ mod query;
 mod text;
 mod windows;
 
-pub use engine::{Engine, EngineError, Logs};
+pub use engine::{Engine, EngineError, Logs, Replayed};
 pub use ground::{
     Bits, Cell, Column, Counters, DurationError, InputError, Kind, MAX_TIME, NamedRows, Panes,
     Reason, Rows, SECOND, Value, Values, lossy, parse_duration, uuid_text,
@@ -74,6 +74,9 @@ pub use windows::delta::Delta;
 pub use windows::export::{ImportError, Imported, Layout, SeenKind, TypedField};
 pub use windows::export_table::InputTable;
 pub use windows::input_columns::{InputArray, InputColumn, merge_kinds};
+pub use windows::journal::{
+    Answered, Changes, Content, RECORDS_VERSION, RecordError, SavedState, encode_content,
+};
 pub use windows::keys::{KeyBytes, Seed, encode_int};
 pub use windows::rank::{Order, OrderBy};
 pub use windows::settings::{Clock, Settings};

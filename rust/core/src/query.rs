@@ -114,7 +114,8 @@ impl Query {
                     absorbing.line(line, None);
                 }
             }
-            (_, Some(header)) if self.time != Time::Arrival => {
+            // Senders move the watermark, which windows by arrival and one count of everything lack.
+            (_, Some(header)) if self.time != Time::Arrival && self.panes.is_some() => {
                 absorbing.delta.split_by_sender();
                 chunk.for_each_sent(header, |line, stamp, sender| {
                     absorbing.sent_line(line, stamp, sender);

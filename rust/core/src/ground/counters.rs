@@ -31,6 +31,9 @@ impl Reason {
     }
 }
 
+/// The number of counters.
+pub(crate) const COUNTERS: usize = 7 + Reason::NAMES.len();
+
 /// What happened to every line: `fed = counted + late + filtered + Σ rejected`. The lines of
 /// `abandoned` and `resent` are not in this sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +94,36 @@ impl Counters {
         for (sum, more) in self.rejected.iter_mut().zip(other.rejected) {
             *sum = sum.saturating_add(more);
         }
+    }
+
+    /// Returns all counters, in a fixed order.
+    pub(crate) fn values(&self) -> [u64; COUNTERS] {
+        let Self { fed, counted, late, filtered, headers, abandoned, resent, rejected } = *self;
+        let [no_match, too_long, no_time, future, past] = rejected;
+        [
+            fed, counted, late, filtered, no_match, too_long, no_time, headers, abandoned, resent,
+            future, past,
+        ]
+    }
+
+    /// Returns the counters with these values, in the order of [`values`](Self::values).
+    pub(crate) fn of_values(values: [u64; COUNTERS]) -> Self {
+        let [
+            fed,
+            counted,
+            late,
+            filtered,
+            no_match,
+            too_long,
+            no_time,
+            headers,
+            abandoned,
+            resent,
+            future,
+            past,
+        ] = values;
+        let rejected = [no_match, too_long, no_time, future, past];
+        Self { fed, counted, late, filtered, headers, abandoned, resent, rejected }
     }
 
     /// Returns these counters without `counted` counted lines.

@@ -19,6 +19,7 @@ mod value;
 pub(crate) use any_column::AnyColumn;
 pub use cell::Cell;
 pub use columns::{Bits, Column, NamedRows, Rows, Values};
+pub(crate) use counters::COUNTERS;
 pub use counters::{Counters, Reason};
 pub use duration::{DurationError, parse_duration};
 pub use input::InputError;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::MAX_TIME;
+
 /// The panes that events are assigned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panes {
@@ -17,6 +19,11 @@ impl Panes {
     /// Returns the number of the pane that contains a time.
     pub(crate) fn number(self, time: i64) -> i64 {
         time.saturating_sub(self.offset).div_euclid(self.width)
+    }
+
+    /// Returns whether a pane can contain events. A window can start before the earliest time.
+    pub(crate) fn can_contain_events(self, number: i64) -> bool {
+        (self.number(-2 * MAX_TIME)..=self.number(2 * MAX_TIME)).contains(&number)
     }
 
     /// Returns the end of a pane.

@@ -179,6 +179,21 @@ impl Delta {
         (self.sender, self.received) = (peer.map(Into::into), received);
     }
 
+    /// Returns the peer that sent it; `None` if the source is its only sender.
+    pub(super) fn sender(&self) -> Option<&[u8]> {
+        self.sender.as_deref()
+    }
+
+    /// Returns whether its events name their senders.
+    pub(super) fn is_split(&self) -> bool {
+        self.parts.is_some()
+    }
+
+    /// Splits it into finished parts.
+    pub(super) fn set_parts(&mut self, parts: Parts) {
+        self.parts = Some(Box::new(parts));
+    }
+
     /// Splits it by sender: [`turn_to`](Self::turn_to) names the one of the next events.
     pub(crate) fn split_by_sender(&mut self) {
         self.parts = Some(Box::default());

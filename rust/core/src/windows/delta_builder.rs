@@ -41,6 +41,16 @@ impl<'a> DeltaBuilder<'a> {
         events
     }
 
+    /// Returns a copy of a pane, with a dictionary of its own.
+    pub(crate) fn copy(&mut self, fresh: Delta, number: i64, pane: &Pane) -> Delta {
+        self.delta = fresh;
+        self.pane(number, pane);
+        for &(key, _) in pane.entries() {
+            self.numbers[key as usize] = u32::MAX;
+        }
+        std::mem::replace(&mut self.delta, Delta::new(0, Vec::new()))
+    }
+
     /// Adds totals that only grow as one pane, and returns their number of events.
     pub(crate) fn totals(&mut self, number: i64, totals: &Totals) -> u64 {
         let mut pairs = Vec::new();

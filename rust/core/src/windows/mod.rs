@@ -6,6 +6,7 @@ mod delta_builder;
 pub(crate) mod export;
 pub(crate) mod export_table;
 pub(crate) mod input_columns;
+pub(crate) mod journal;
 pub(crate) mod key_encoding;
 pub(crate) mod keys;
 mod pane;

@@ -25,6 +25,18 @@ impl Pane {
         Self { columns, ..Self::default() }
     }
 
+    /// Creates a closed pane and holds its keys.
+    pub(crate) fn closed(
+        entries: Vec<(u32, u32)>,
+        columns: Vec<Box<dyn Column>>,
+        keys: &mut KeyTable,
+    ) -> Self {
+        for &(key, _) in &entries {
+            keys.hold(key);
+        }
+        Self { entries, columns, ..Self::default() }
+    }
+
     /// Adds counts to keys and holds the keys. Each key and count comes with an entry of
     /// `partials`, which has the columns of what is added.
     ///

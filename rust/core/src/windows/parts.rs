@@ -99,6 +99,22 @@ pub(super) struct PartView<'a> {
 }
 
 impl Parts {
+    /// Adds a finished part after the others: its sender (`None` for the peer), its newest time, its
+    /// lines that are in no pane, and its number of panes, which come after those of other parts.
+    pub(super) fn push(
+        &mut self,
+        name: Option<&[u8]>,
+        newest: Option<i64>,
+        skipped: Vec<(Option<i64>, Counters)>,
+        panes: usize,
+    ) {
+        let Self { senders, all, of_panes, .. } = self;
+        let (part, sender) = (all.len(), senders.len());
+        senders.push(Sender { name: name.map(Into::into), part, has_time: newest.is_some() });
+        all.push(Part { sender, newest, skipped, ..Part::default() });
+        of_panes.resize(of_panes.len() + panes, part);
+    }
+
     /// Returns whether a sender is the current one; `None` is the peer.
     pub(super) fn is_current(&self, name: Option<&[u8]>) -> bool {
         let current = self.current.and_then(|current| self.senders.get(current));

@@ -205,9 +205,48 @@ pub(crate) struct Ranking {
     ranks: Vec<u32>,
     /// The keys that the last snapshot showed.
     shown: Vec<Option<Box<[u8]>>>,
+    /// The end of the last snapshot.
+    end: Option<i64>,
+    /// Whether the ranks of that snapshot are not computed yet.
+    is_due: bool,
 }
 
 impl Ranking {
+    /// Begins with the snapshot of an end.
+    pub(crate) fn begin(&mut self, end: i64) {
+        (self.end, self.is_due) = (Some(end), false);
+    }
+
+    /// Returns the order in the snapshot of an end that was given before a restart.
+    pub(crate) fn due(end: i64) -> Self {
+        Self { end: Some(end), is_due: true, ..Self::default() }
+    }
+
+    /// Returns the order that is known by its ranks and the keys that were shown.
+    pub(crate) fn of_ranks(end: i64, ranks: Vec<u32>, shown: Vec<Option<Box<[u8]>>>) -> Self {
+        Self { end: Some(end), ranks, shown, ..Self::default() }
+    }
+
+    /// Returns whether the ranks of the last snapshot are not computed yet.
+    pub(crate) fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// Returns the end of the last snapshot.
+    pub(crate) fn end(&self) -> Option<i64> {
+        self.end
+    }
+
+    /// Returns the ranks by key number, from 1; 0 for a key without a rank.
+    pub(crate) fn ranks(&self) -> &[u32] {
+        &self.ranks
+    }
+
+    /// Returns the keys that the last snapshot showed.
+    pub(crate) fn shown(&self) -> &[Option<Box<[u8]>>] {
+        &self.shown
+    }
+
     /// Records that a pane with this key entered or left.
     pub(crate) fn note(&mut self, key: u32) {
         // Without an order, or after this many changes, all keys are sorted anyway.

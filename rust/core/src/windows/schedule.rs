@@ -15,13 +15,13 @@ pub(super) struct Schedule {
     /// The longest lookback that is not unlimited.
     longest: Option<i64>,
     /// The last end that was answered; by arrival, initially the end before the first.
-    answered: Option<i64>,
+    pub(super) answered: Option<i64>,
     /// Whether an empty window was answered, so that ends are skipped until the next event.
-    idle: bool,
+    pub(super) idle: bool,
     /// The first end whose window is complete, if panes were evicted or handed out before.
-    earliest: Option<i64>,
+    pub(super) earliest: Option<i64>,
     /// At the end of the input, the pane of the newest line if that line is not an event.
-    line: Option<i64>,
+    pub(super) line: Option<i64>,
 }
 
 impl Schedule {
@@ -69,9 +69,11 @@ impl Schedule {
         let next = match (self.clock, self.answered) {
             (Clock::Arrival, answered) => {
                 let window = self.longest.unwrap_or(self.step);
-                self.floor(answered?.max(passed - window)) + self.step
+                self.floor(answered?.max(passed.saturating_sub(window))).saturating_add(self.step)
             }
-            (Clock::Events | Clock::Manual, Some(answered)) if !self.idle => answered + self.step,
+            (Clock::Events | Clock::Manual, Some(answered)) if !self.idle => {
+                answered.saturating_add(self.step)
+            }
             (Clock::Events | Clock::Manual, answered) => {
                 let line = || self.line.filter(|&line| Some(line) > answered);
                 self.ceil(open.or_else(line)?)

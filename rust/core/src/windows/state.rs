@@ -27,31 +27,31 @@ use crate::ground::{Counters, Kind, Panes, Rows};
 /// Everything that is kept between chunks.
 #[derive(Debug)]
 pub struct State {
-    settings: Settings,
-    keys: KeyTable,
-    window: Window,
+    pub(super) settings: Settings,
+    pub(super) keys: KeyTable,
+    pub(super) window: Window,
     /// The number of lookbacks of the newest end that were answered.
-    lengths_answered: usize,
+    pub(super) lengths_answered: usize,
     /// The first pane that was ever in a window.
-    first: Option<i64>,
+    pub(super) first: Option<i64>,
     /// The panes that are not in the window yet, by number.
-    open: BTreeMap<i64, Pane>,
-    watermark: Watermark,
-    schedule: Schedule,
+    pub(super) open: BTreeMap<i64, Pane>,
+    pub(super) watermark: Watermark,
+    pub(super) schedule: Schedule,
     /// The counters of all lines.
-    lines: Counters,
+    pub(super) lines: Counters,
     /// Those of the lines up to the last answered pane.
-    reported: Counters,
+    pub(super) reported: Counters,
     /// Those of all other lines, by pane.
-    unreported: BTreeMap<i64, Counters>,
-    oldest: Option<i64>,
-    newest: Option<i64>,
+    pub(super) unreported: BTreeMap<i64, Counters>,
+    pub(super) oldest: Option<i64>,
+    pub(super) newest: Option<i64>,
     /// What imported states had evicted, and the panes that were handed out.
-    evicted: Option<Evicted>,
+    pub(super) evicted: Option<Evicted>,
     /// Whether panes are handed out.
-    is_handing_out: bool,
+    pub(super) is_handing_out: bool,
     /// At the end of the input, the end whose snapshot reports all remaining lines.
-    ended: Option<i64>,
+    pub(super) ended: Option<i64>,
 }
 
 impl State {
@@ -150,7 +150,7 @@ impl State {
             }
             if panes.is_late(number, seen) {
                 self.lines.counted -= count;
-                self.lines.late += count;
+                self.lines.late = self.lines.late.saturating_add(count);
                 // If it were late by this chunk alone, the chunk would have skipped it.
                 note(reached, &Counters::of_late(count));
                 continue;
@@ -220,6 +220,16 @@ impl State {
         self.watermark.end_source(source);
     }
 
+    /// Makes a source that has ended go on, as after a restart: the watermark waits for it again.
+    pub fn reopen_source(&mut self, source: usize) {
+        self.watermark.reopen_source(source);
+    }
+
+    /// Returns the names of the senders of a source that the watermark waits for.
+    pub fn senders(&self, source: usize) -> Vec<Vec<u8>> {
+        self.watermark.senders(source).map(<[u8]>::to_vec).collect()
+    }
+
     /// Removes a sender that has ended from the watermark. If it comes back, it is a new one.
     pub fn end_sender(&mut self, source: usize, sender: &[u8]) {
         self.watermark.end_sender(source, sender);
@@ -280,6 +290,9 @@ impl State {
         let panes = self.settings.panes?;
         if self.lengths_answered >= self.settings.lengths.len() {
             let number = self.next_end(panes)?;
+            if self.window.has_due_ranks() {
+                self.rank_due();
+            }
             self.slide_to(number);
             self.lengths_answered = 0;
         }
@@ -311,9 +324,21 @@ impl State {
         Some(last)
     }
 
+    /// Ranks the keys of the answers that were given before a restart.
+    pub(super) fn rank_due(&mut self) {
+        let Some((panes, number)) = self.settings.panes.zip(self.schedule.answered()) else {
+            return;
+        };
+        for lookback in 0..self.settings.lengths.len() {
+            if self.window.is_rank_due(lookback) {
+                self.snapshot_of(panes, number, lookback);
+            }
+        }
+    }
+
     /// Returns the last end that the watermark has passed, answered or not.
-    fn passed(&self, panes: Panes) -> Option<i64> {
-        Some(self.schedule.floor(panes.number(self.watermark.time()?) - 1))
+    pub(super) fn passed(&self, panes: Panes) -> Option<i64> {
+        Some(self.schedule.floor(panes.number(self.watermark.time()?).saturating_sub(1)))
     }
 
     /// Returns the last end to answer that the watermark has passed.
@@ -409,7 +434,7 @@ impl State {
     }
 
     /// Slides the window so that it ends with this pane.
-    fn slide_to(&mut self, number: i64) {
+    pub(super) fn slide_to(&mut self, number: i64) {
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() <= number) {
             let (closed, pane) = entry.remove_entry();
             self.first = Some(self.first.map_or(closed, |first| first.min(closed)));
@@ -437,7 +462,12 @@ impl State {
         let builder = SnapshotBuilder { settings: &self.settings, keys: &self.keys, bounds };
         let other = self.window.other();
         match self.window.ranking(lookback) {
-            Some((totals, ranking)) => builder.snapshot(lookback, totals, other, ranking, lines),
+            Some((totals, mut ranking)) => {
+                if let Some(ranking) = &mut ranking {
+                    ranking.begin(number);
+                }
+                builder.snapshot(lookback, totals, other, ranking, lines)
+            }
             None => builder.snapshot(lookback, &Totals::default(), None, None, lines),
         }
     }

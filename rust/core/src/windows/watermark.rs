@@ -21,49 +21,49 @@ pub(super) const MAX_SENDERS: usize = 10_000;
 pub(super) struct Watermark {
     clock: Clock,
     lateness: i64,
-    sources: Vec<Source>,
+    pub(super) sources: Vec<Source>,
     /// The members by number, which is that of a forgotten one before.
-    members: Vec<Member>,
-    free: Vec<usize>,
+    pub(super) members: Vec<Member>,
+    pub(super) free: Vec<usize>,
     /// The members that hold the watermark back, by their newest time.
-    holding: BTreeSet<(Option<i64>, usize)>,
+    pub(super) holding: BTreeSet<(Option<i64>, usize)>,
     /// The members that can be idle, by the time at which they were heard, or an earlier one.
-    heard: BTreeSet<(i64, usize)>,
+    pub(super) heard: BTreeSet<(i64, usize)>,
     /// How far the members have moved the watermark, each as if it were the only one.
-    moved: Option<i64>,
+    pub(super) moved: Option<i64>,
     /// The newest time of a member that was far ahead of the clock.
-    ahead: Option<i64>,
-    time: Option<i64>,
-}
-
-#[derive(Debug)]
-struct Source {
-    /// The number of the source as a member.
-    own: usize,
-    is_live: bool,
-    ended: bool,
-    /// Whether it has had a sender. Then it does not count itself.
-    is_shared: bool,
-    senders: BTreeMap<Box<[u8]>, usize>,
-    /// All senders above the limit.
-    others: Option<usize>,
+    pub(super) ahead: Option<i64>,
+    pub(super) time: Option<i64>,
 }
 
 #[derive(Debug, Default)]
-struct Member {
-    source: usize,
+pub(super) struct Source {
+    /// The number of the source as a member.
+    pub(super) own: usize,
+    pub(super) is_live: bool,
+    pub(super) ended: bool,
+    /// Whether it has had a sender. Then it does not count itself.
+    pub(super) is_shared: bool,
+    pub(super) senders: BTreeMap<Box<[u8]>, usize>,
+    /// All senders above the limit.
+    pub(super) others: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Member {
+    pub(super) source: usize,
     /// Its name, if it is a sender; none for those above the limit.
-    name: Option<Box<[u8]>>,
-    newest: Option<i64>,
+    pub(super) name: Option<Box<[u8]>>,
+    pub(super) newest: Option<i64>,
     /// How far it moves the watermark if no other member holds it back.
-    moves: Option<i64>,
+    pub(super) moves: Option<i64>,
     /// The clock when its newest time was received.
-    received: i64,
-    holds: bool,
+    pub(super) received: i64,
+    pub(super) holds: bool,
     /// How long live sources had been listened to when it last gave a time.
-    listened: i64,
+    pub(super) listened: i64,
     /// Its key in `heard`.
-    queued: Option<i64>,
+    pub(super) queued: Option<i64>,
 }
 
 /// The newest event time of a sender in a chunk.
@@ -203,6 +203,25 @@ impl Watermark {
             }
         }
         self.follow();
+    }
+
+    /// Makes a source that has ended go on: it holds the watermark back again.
+    pub(super) fn reopen_source(&mut self, source: usize) {
+        if let Some(known) = self.sources.get_mut(source)
+            && std::mem::take(&mut known.ended)
+            && !known.is_shared
+        {
+            let own = known.own;
+            let member = &mut self.members[own];
+            member.holds = true;
+            self.holding.insert((member.newest, own));
+        }
+    }
+
+    /// Returns the names of the senders of a source.
+    pub(super) fn senders(&self, source: usize) -> impl Iterator<Item = &[u8]> {
+        let senders = self.sources.get(source).map(|source| source.senders.keys());
+        senders.into_iter().flatten().map(|name| &**name)
     }
 
     /// Forgets a sender that has ended, if it is known.

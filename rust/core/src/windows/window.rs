@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::collections::vec_deque::Iter;
 
-use super::aggregate::Plan;
+use super::aggregate::{Column, Plan};
 use super::delta::Delta;
 use super::keys::KeyTable;
 use super::pane::Pane;
@@ -22,32 +22,37 @@ use super::totals::Totals;
 #[derive(Debug)]
 pub(crate) struct Window {
     /// The closed panes with events and their numbers, oldest first.
-    panes: VecDeque<(i64, Pane)>,
-    lookbacks: Vec<Lookback>,
+    pub(super) panes: VecDeque<(i64, Pane)>,
+    pub(super) lookbacks: Vec<Lookback>,
     /// The index of the longest lookback.
     longest: usize,
     /// The maximum number of keys.
     max_keys: usize,
     /// The number of the key that collects keys above the limit, here or in an imported state.
-    other: Option<u32>,
+    pub(super) other: Option<u32>,
     /// The totals of the panes that left all other lookbacks, if one is unlimited. An export writes
     /// them in addition to the panes.
-    evicted: Option<Totals>,
+    pub(super) evicted: Option<Totals>,
 }
 
 /// A lookback over the panes.
 #[derive(Debug)]
-struct Lookback {
+pub(super) struct Lookback {
     /// Its length in panes; `None` for all panes since the start.
-    length: Option<i64>,
-    totals: Totals,
+    pub(super) length: Option<i64>,
+    pub(super) totals: Totals,
     /// The first pane in its totals.
-    first: i64,
+    pub(super) first: i64,
     /// The order of its keys, if it is kept.
-    ranking: Option<Ranking>,
+    pub(super) ranking: Option<Ranking>,
 }
 
 impl Lookback {
+    /// Returns the end whose ranks it has.
+    pub(super) fn ranked(&self) -> Option<i64> {
+        self.ranking.as_ref()?.end()
+    }
+
     /// Records the keys that a pane changes.
     fn note(&mut self, pane: &Pane) {
         if let Some(ranking) = &mut self.ranking {
@@ -194,6 +199,28 @@ impl Window {
         }
     }
 
+    /// Adds a closed pane of a window that is being restored, which is newer than those before it.
+    /// The limit of keys was applied when it closed.
+    pub(crate) fn enter_closed(&mut self, number: i64, pane: Pane, keys: &mut KeyTable) {
+        for lookback in self.lookbacks.iter_mut().filter(|lookback| lookback.first <= number) {
+            let entries = pane.entries().iter().copied();
+            lookback.totals.enter(entries, pane.columns(), number, Some(keys));
+        }
+        self.panes.push_back((number, pane));
+    }
+
+    /// Adds the totals of the panes that left a window that is being restored.
+    pub(crate) fn enter_totals(
+        &mut self,
+        entries: &(impl Iterator<Item = (u32, u32)> + Clone),
+        columns: &[Box<dyn Column>],
+        keys: &mut KeyTable,
+    ) {
+        let since_start = self.lookbacks.iter_mut().filter(|lookback| lookback.length.is_none());
+        let totals = since_start.map(|lookback| &mut lookback.totals).chain(&mut self.evicted);
+        totals.for_each(|totals| totals.enter(entries.clone(), columns, 0, Some(keys)));
+    }
+
     /// Returns the number of the key that collects keys above the limit, and creates it if
     /// necessary.
     pub(crate) fn other_key(&mut self, keys: &mut KeyTable) -> u32 {
@@ -261,6 +288,17 @@ impl Window {
         let shown = show(totals);
         totals.restore(saved);
         shown
+    }
+
+    /// Returns whether the ranks of a lookback's answer before a restart are not computed yet.
+    pub(crate) fn is_rank_due(&self, lookback: usize) -> bool {
+        let lookback = self.lookbacks.get(lookback);
+        lookback.and_then(|lookback| lookback.ranking.as_ref()).is_some_and(Ranking::is_due)
+    }
+
+    /// Returns whether that is so for any lookback.
+    pub(crate) fn has_due_ranks(&self) -> bool {
+        (0..self.lookbacks.len()).any(|lookback| self.is_rank_due(lookback))
     }
 
     /// Returns whether every lookback with a length is empty.

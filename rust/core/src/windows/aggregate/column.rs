@@ -114,7 +114,11 @@ impl<A: Windowed> Column for PartialColumn<A> {
     }
 
     fn encode(&self, entry: usize, out: &mut Vec<u8>) {
-        self.aggregate.encode(&self.partials[entry], out);
+        match self.partials.get(entry) {
+            Some(partial) => self.aggregate.encode(partial, out),
+            // Nothing was added to it.
+            None => self.aggregate.encode(&A::Partial::default(), out),
+        }
     }
 
     fn decode(&mut self, entry: usize, bytes: &mut &[u8]) -> Option<()> {

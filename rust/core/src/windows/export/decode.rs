@@ -170,9 +170,7 @@ impl Importer {
     /// Returns the number of a pane, if it is in range.
     fn checked(&self, pane: i64) -> Option<i64> {
         let Some(panes) = self.panes else { return (pane == 0).then_some(0) };
-        // A window can start before the earliest time.
-        let (first, last) = (panes.number(-2 * MAX_TIME), panes.number(2 * MAX_TIME));
-        (first..=last).contains(&pane).then_some(pane)
+        panes.can_contain_events(pane).then_some(pane)
     }
 
     /// Decodes the rest of the header.

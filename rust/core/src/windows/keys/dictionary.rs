@@ -212,6 +212,12 @@ impl Dictionary {
         self.number_at(at)
     }
 
+    /// Adds a key that is new, and returns its number. `number` does not find it.
+    pub(crate) fn append(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
+        let at = self.push(seed.short_hash(key), key);
+        self.number_at(at)
+    }
+
     /// Returns a new number that no key has.
     pub(crate) fn other(&mut self) -> u32 {
         let at = self.push(0, None);
@@ -257,7 +263,7 @@ impl Dictionary {
     }
 
     /// Returns the hashes and keys of all numbers, in order.
-    pub(super) fn all(&self) -> impl Iterator<Item = (u32, KeyBytes<'_>)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, KeyBytes<'_>)> {
         let entries = self.numbered.iter().map(|&at| &self.entries[at as usize]);
         entries.map(|entry| (entry.hash, entry.key.get(&self.text)))
     }

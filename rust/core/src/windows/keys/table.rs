@@ -109,8 +109,8 @@ impl KeyTable {
         numbers
     }
 
-    /// Returns the table's number for a key of a dictionary. A new key is not held by anything yet.
-    #[cfg(test)]
+    /// Returns the table's number for a key of a dictionary. There is always room for it, and a new
+    /// one is not held by anything yet.
     pub(crate) fn number(&mut self, dictionary: &Dictionary, id: u32) -> u32 {
         self.find(dictionary, id).unwrap_or_else(|| self.insert(dictionary, id))
     }
@@ -247,6 +247,11 @@ impl KeyTable {
     /// Returns whether there was no room for a key.
     pub(crate) fn has_refused(&self) -> bool {
         self.has_refused
+    }
+
+    /// Records that there was no room for a key.
+    pub(crate) fn note_refused(&mut self) {
+        self.has_refused = true;
     }
 
     /// Returns the largest number of keys that were ever in use at once.
