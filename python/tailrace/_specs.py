@@ -195,7 +195,8 @@ class SourceSpec(NamedTuple):
                 if waited_for and LiveInput.is_waited_for(path):
                     yield LiveInput(path), [name], False
                 else:
-                    yield File(path, sharing=sharing), [name], path != STDIN
+                    file = File(path, sharing=sharing, header=self._header)
+                    yield file, [name], path != STDIN
 
     @property
     def _header(self) -> Header | None:

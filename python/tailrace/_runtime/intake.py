@@ -8,6 +8,7 @@ from tailrace import _core
 from tailrace._errors import SourceError, log_problem
 from tailrace._first_lines import FirstLines
 from tailrace._runtime.stage import StageCounts, StampedChunk
+from tailrace._sources import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -258,11 +259,7 @@ class Intake:
             self._looks[chunk.source].look(chunk._replace(span=span), section)
         if self._is_refused(chunk):
             return []
-        # Only the last part ends where the chunk ends.
-        ends = [None] * (len(sections) - 1) + [chunk.position]
         return [
-            StampedChunk(
-                chunk._replace(span=span, position=end), section, now_us, origin, steady_us
-            )
-            for (span, section), end in zip(sections, ends, strict=True)
+            StampedChunk(part_of(chunk, span), section, now_us, origin, steady_us)
+            for span, section in sections
         ]

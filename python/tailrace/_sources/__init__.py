@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from tailrace._sources.plain import as_input
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
@@ -17,6 +19,7 @@ __all__ = [
     "as_live",
     "end_of",
     "finite",
+    "part_of",
 ]
 
 
@@ -44,11 +47,14 @@ class FilePosition(NamedTuple):
     is_cut: bool
     """Whether the last line was delivered without its newline."""
 
-    def earlier(self, text: bytes, left: int) -> FilePosition:
-        """Return the position before the last `left` bytes of the input, given the text so far."""
-        before = self.before[:-left] if left < len(self.before) else text
+    def earlier(self, text: bytes, left: bytes) -> FilePosition:
+        """Return the position between two texts of which the second one ends at this position."""
+        size = len(as_input(self.head, left))
+        before = self.before[:-size]
+        if not before and "\ufffd".encode() not in text:
+            before = as_input(self.head, text[-len(self.before) :])
         return self._replace(
-            offset=self.offset - left, before=before, serial=self.serial - 1, is_cut=False
+            offset=self.offset - size, before=before, serial=self.serial - 1, is_cut=False
         )
 
 
@@ -69,6 +75,21 @@ class Chunk(NamedTuple):
     """Where it ends in a file, or an agent's connection and batch number (`AgentPosition`)."""
     sender: bytes | None = None
     """The address of the peer that sent it; None if the source is its only sender."""
+
+
+def part_of(chunk: Chunk, span: tuple[int, int]) -> Chunk:
+    """
+    Return a part of a chunk, whole lines of it.
+
+    Each part may be committed by itself, so each has a position of its own. A batch has none but
+    that of its last part.
+    """
+    position = chunk.position
+    start, end = span
+    if end != chunk.span[1]:
+        text, left = chunk.data[start:end], chunk.data[end : chunk.span[1]]
+        position = position.earlier(text, left) if isinstance(position, FilePosition) else None
+    return chunk._replace(span=span, position=position)
 
 
 def end_of(source: int, sender: bytes | None = None) -> Chunk:

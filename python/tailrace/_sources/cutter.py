@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from tailrace._core import MAX_LINE_BYTES
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from tailrace._sources.siblings import Ident
 
 __all__ = ["Cutter"]
-
-_log = logging.getLogger(__name__)
 
 
 class Cutter:

@@ -132,7 +132,7 @@ class Follow:
         waiting = []
         for source, path in enumerate(self._paths):
             known = None if self._positions is None else self._positions.begin(path)
-            log = FollowedLog(path, source, self._changes, self._logs, known)
+            log = FollowedLog(path, source, self._changes, self._logs, known=known)
             log.now = now
             log.resume()
             self._logs.append(log)

@@ -34,8 +34,9 @@ class OpenFile:
         OSError: It cannot be opened, or is not a regular file.
     """
 
-    def __init__(self, path: str, cutter: Cutter) -> None:
+    def __init__(self, path: str, cutter: Cutter, piece_bytes: int = READ_BYTES) -> None:
         self.path = path
+        self._piece_bytes = piece_bytes
         self.cutter = cutter
         self.watch: int | None = None
         # Its modification time at the last scan of its siblings while it was empty.
@@ -83,8 +84,8 @@ class OpenFile:
             DamagedError: The file is compressed and damaged.
         """
         if self.gunzip is not None:
-            return self.gunzip.read(READ_BYTES)
-        size = min(self.size - self.content.offset, READ_BYTES)
+            return self.gunzip.read(self._piece_bytes)
+        size = min(self.size - self.content.offset, self._piece_bytes)
         if size <= 0:
             return b""
         data = os.pread(self.descriptor, size, self.content.offset)

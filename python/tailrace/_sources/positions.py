@@ -8,22 +8,22 @@ the notes after a state, applied in their order, give the table as it was.
 
 from __future__ import annotations
 
-import logging
 import os
+from collections import deque
 from struct import Struct
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast, get_args
 
 from tailrace._sources.content import Fingerprint, samples_before
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tailrace._sources import FilePosition
     from tailrace._sources.siblings import Ident
 
 __all__ = ["FileStatus", "KnownContent", "KnownFile", "KnownLog", "Positions", "ShownPosition"]
 
-_logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 _VERSION = b"\x01"
 
@@ -105,7 +105,7 @@ class KnownLog:
         self.cutoff_ns = 0
         self.serial = 0
         self.noted = 0
-        self.facts: list[tuple[int, bytes]] = []
+        self.facts: deque[tuple[int, bytes]] = deque()
         self._newest = 0
         self._has_warned = False
 
@@ -119,14 +119,16 @@ class KnownLog:
         self.cutoff_ns = self.modified_ns
         self.serial = self.noted = 0
         self._newest = max(self.contents, default=0)
-        self.facts = [(0, self._log())]
+        self.facts = deque([(0, self._log())])
         self._has_warned = False
 
     def warn_cut(self) -> None:
         """Log that the end of a line is not counted, because its beginning was."""
         if not self._has_warned:
             self._has_warned = True
-            _logger.warning(
+            import logging  # noqa: PLC0415 - only here
+
+            logging.getLogger(__name__).warning(
                 "%s: the last line that was counted had no newline and was continued since; the "
                 "rest of it is not counted",
                 self.path,
@@ -150,10 +152,13 @@ class KnownLog:
         """Record a directory whose siblings are examined."""
         self._record(self._place(directory, name))
 
-    def add_content(self, content: Fingerprint, ident: Ident, status: FileStatus) -> None:
+    def add_content(
+        self, content: Fingerprint, ident: Ident, status: FileStatus, *, is_cut: bool = False
+    ) -> None:
         """Record a content as if it was read up to its offset."""
         known = KnownContent(self.number_of(content))
         known.ident, known.status, known.offset = ident, status, content.offset
+        known.is_cut = is_cut
         known.head, known.before = content.head, content.before
         known.samples = bytes(content.samples)
         self._record(self._content(known))
@@ -172,9 +177,10 @@ class KnownLog:
 
     def take(self, serial: int) -> bytes:
         """Return what was recorded up to a chunk."""
-        taken = b"".join(fact for at, fact in self.facts if at <= serial)
-        self.facts = [each for each in self.facts if each[0] > serial]
-        return taken
+        taken = []
+        while self.facts and self.facts[0][0] <= serial:
+            taken.append(self.facts.popleft()[1])
+        return b"".join(taken)
 
     # Encoding.
 
@@ -291,13 +297,23 @@ class Positions:
         self._logs: dict[str, KnownLog] = {}
         self._numbers: dict[int, KnownLog] = {}
         self._begun: list[KnownLog] = []
+        self.given: list[str] = []
+        """The files that are read to their end."""
+        self._compared: object = None
 
     def begin(self, path: str) -> KnownLog:
         """Return what is known of a name, which a source of this process is about to read."""
         log = self._logs.get(path) or self._added(path, len(self._logs))
         log.begin()
         self._begun.append(log)
+        self._compared = None
         return log
+
+    def compared(self, compare: Callable[[Positions, list[str]], _T]) -> _T:
+        """Return what a function finds of the given files, before the first one is read."""
+        if self._compared is None:
+            self._compared = compare(self, self.given)
+        return cast("_T", self._compared)
 
     @property
     def begun(self) -> list[KnownLog]:

@@ -47,12 +47,12 @@ from tailrace._sources.unpacking import DamagedError
 from tailrace._sources.verdict import LogHistory, SiblingScan, Truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Container, Generator, Iterator, Sequence
 
     from tailrace._sources.changes import Changes
     from tailrace._sources.header import Header
     from tailrace._sources.openfile import OpenFile
-    from tailrace._sources.positions import FileStatus, KnownLog
+    from tailrace._sources.positions import FileStatus, KnownContent, KnownLog
     from tailrace._sources.siblings import Ident
     from tailrace._sources.verdict import Steps
 
@@ -69,6 +69,9 @@ UNFINISHED_S = 5.0
 
 # How often siblings that could not be classified are examined again.
 _EXAMINE_S = 1.0
+
+# The number of scans of a file that is read to its end.
+_ONCE_SCANS = 3
 
 # The number of files kept open that no longer have the name.
 MAX_HELD = 64
@@ -88,11 +91,14 @@ class FollowedLog:
         source: int,
         changes: Changes,
         logs: Sequence[FollowedLog],
+        *,
         known: KnownLog | None = None,
+        others: Container[Ident] = (),
+        piece_bytes: int = READ_BYTES,
     ) -> None:
         self.path = path
         self.now = 0.0
-        self.history = LogHistory(source, known)
+        self.history = LogHistory(source, known, piece_bytes)
         # What a checkpoint knows of it, if there is one.
         self._known = known
         self._path = Path(path)
@@ -100,6 +106,8 @@ class FollowedLog:
         self._changes = changes
         # All followed names, this one included: a file belongs to only one of them.
         self._logs = logs
+        # Files that are read by themselves.
+        self._others = others
         self._current: OpenFile | None = None
         # Files that no longer have the name, oldest first, all older than the current one.
         self._held: list[OpenFile] = []
@@ -120,12 +128,22 @@ class FollowedLog:
 
     # Called by the source.
 
-    def resume(self) -> None:
-        """Continue where an earlier process ended; call it for all names before `start`."""
+    def resume(
+        self, *, known_elsewhere: Container[int] = (), adopted: KnownContent | None = None
+    ) -> None:
+        """
+        Continue where an earlier process ended; call it for all names before `start`.
+
+        Args:
+            known_elsewhere: The numbers of contents that are read under another name.
+            adopted: A content that another name had.
+        """
         if self._known is not None:
             self._places |= self._known.places
             self._newly_modified_ns = self._known.modified_ns
-            self.history.resume(self._known)
+            self.history.resume(self._known, known_elsewhere)
+        if adopted is not None:
+            self.history.adopt(adopted)
 
     def start(self, *, from_end: bool, header: Header | None = None) -> str | None:
         """Record the files that exist; return why nothing can be read yet, or `None`."""
@@ -160,6 +178,30 @@ class FollowedLog:
                 self._warn_once(f"{self.path}: {os_reason(error)}; trying again")
             yield None
 
+    def read_once(self, *, is_rotated: bool) -> Iterator[Chunk]:
+        """
+        Yield the lines up to the end of the file, with a last line that has no newline.
+
+        Args:
+            is_rotated: Whether nothing is expected to be appended to the file later.
+        """
+        # What is being compressed or copied is not waited for: the next run finds it.
+        for _ in range(_ONCE_SCANS):
+            for part in self._look():
+                yield from part
+            self.now += max(QUIET_S, UNFINISHED_S) + 1
+            if not self._unfinished and all(each.reported for each in self.history.truncated):
+                break
+        for file in list(self._held):
+            for part in self._release(file):
+                yield from part
+        current = self._current
+        if current is not None:
+            yield from current.cutter.finish()
+            if is_rotated and self._known is not None:
+                self._known.set_status(current.content, "read")
+            current.cutter.check(self.path)
+
     def close(self) -> None:
         """Close every file."""
         for file in self._open_files():
@@ -171,11 +213,14 @@ class FollowedLog:
         """Return whether a file is open here."""
         return any(file.ident == ident for file in self._open_files())
 
+    def _is_read(self, ident: Ident) -> bool:
+        return ident in self._others or self.holds(ident)
+
     def _open_files(self) -> list[OpenFile]:
         return self._held + ([self._current] if self._current is not None else [])
 
     def _is_open(self, ident: Ident) -> bool:
-        return any(log.holds(ident) for log in self._logs)
+        return self._is_read(ident) or any(log.holds(ident) for log in self._logs)
 
     # One scan.
 
@@ -265,6 +310,8 @@ class FollowedLog:
         if (resumed := self.history.resumed_in(file, self._places)) is not None:
             file.cutter = resumed.cutter
             file.cutter.ident = file.ident
+            if not file.content.number:
+                self._record(file, "current")
             self._resume_header(file)
             return
         for log in self._logs:
@@ -348,7 +395,7 @@ class FollowedLog:
                 file.skip_hole()
             else:
                 data = file.read()
-                if not data.startswith(first):
+                if not data or data[: len(first)] != first[: len(data)]:
                     # Truncated meanwhile: the new content was not compared with the siblings.
                     return
                 file.active_at = self.now
@@ -391,7 +438,8 @@ class FollowedLog:
 
     def _record(self, file: OpenFile, status: FileStatus) -> None:
         if self._known is not None:
-            self._known.add_content(file.content, file.ident, status)
+            is_cut = file.cutter.is_cut
+            self._known.add_content(file.content, file.ident, status, is_cut=is_cut)
 
     def _record_cutoff(self) -> None:
         """Note from which time on siblings may have unread lines, once no other file has one."""
@@ -459,7 +507,7 @@ class FollowedLog:
             self._places.add(place)
             if self._known is not None:
                 self._known.add_place(*place)
-            self.history.note(siblings(*place), self.holds)
+            self.history.note(siblings(*place), self._is_read)
 
     def _examine(self, opened: OpenFile | None) -> Steps[SiblingScan]:
         """Examine unknown siblings."""

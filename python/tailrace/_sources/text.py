@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tailrace._errors import TailraceError
 from tailrace._sources import Chunk
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
+    from tailrace._sources.header import Header
     from tailrace._sources.positions import KnownLog, Positions
 
 __all__ = [
@@ -109,6 +110,17 @@ def _name(path: str) -> str:
     return "standard input" if path == STDIN else path
 
 
+def warn_without_position(name: str, *, hint: bool = False) -> None:
+    """Log that an input cannot be continued by another run."""
+    import logging  # noqa: PLC0415 - only with a checkpoint
+
+    logging.getLogger(__name__).warning(
+        "%s: its position is not kept: lines that are read again are counted again%s",
+        name,
+        "; give the file by its name" if hint else "",
+    )
+
+
 def unpacker(head: bytes, name: str, piece_bytes: int = _CHUNK_BYTES) -> Unpacker | None:
     """
     Return the decompressor for a stream with these first bytes; `None` if it is not compressed.
@@ -149,14 +161,24 @@ class File:
         path: The path; `-` for standard input.
         sharing: The number of files that are read at the same time.
         part: The part to read, if it is read twice.
+        header: Where the columns may be named, for a file that is continued.
     """
 
     count = 1
 
-    def __init__(self, path: str, *, sharing: int = 1, part: FilePart | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        sharing: int = 1,
+        part: FilePart | None = None,
+        header: Header | None = None,
+    ) -> None:
         self._path = path
         self._part = part
+        self._header = header
         # What a checkpoint knows of it, if there is one.
+        self._positions: Positions | None = None
         self._known: KnownLog | None = None
         self._name = _name(path)
         self._done = 0
@@ -172,8 +194,13 @@ class File:
 
     def resume(self, positions: Positions) -> None:
         """Go on where an earlier process ended, and keep the position."""
-        if self._path != STDIN:
-            self._known = positions.begin(self._path)
+        is_file = self._path != STDIN and size_of(self._path) is not None
+        if not is_file and os.path.exists(self._path if self._path != STDIN else "/"):  # noqa: PTH110 - names stay text
+            warn_without_position(self._name, hint=size_of(self._path) is not None)
+            return
+        self._positions = positions
+        self._known = positions.begin(self._path)
+        positions.given.append(self._path)
 
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """Return its chunks."""
@@ -192,14 +219,39 @@ class File:
         try:
             if self._part is not None:
                 self._part.enter(descriptor)
-            is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            cutter = Cutter(log=self._known if is_file else None)
+            if self._is_resumed(descriptor):
+                yield from self._added(descriptor)
+                return
+            cutter = Cutter()
             for data in self._data(descriptor):
                 yield from cutter.feed(data)
             yield from cutter.finish()
             cutter.check(self._name)
         finally:
             os.close(descriptor)
+
+    def _is_resumed(self, descriptor: int) -> bool:
+        """Return whether only what was added to the file is to be read."""
+        if self._known is None:
+            return False
+        # Files of the kernel have no size, and no position to return to.
+        return os.fstat(descriptor).st_size > 0 or not os.pread(descriptor, 1, 0)
+
+    def _added(self, descriptor: int) -> Iterator[Chunk]:
+        """Yield what was added since the last run."""
+        from tailrace._sources import resumed  # noqa: PLC0415 - only with a checkpoint
+
+        positions, known = cast("Positions", self._positions), cast("KnownLog", self._known)
+        given = positions.compared(resumed.GivenFiles)
+        if packing(os.pread(descriptor, LONGEST_MAGIC, 0)) is None:
+            size = self._piece_bytes
+            chunks = resumed.added_lines(known, self._path, given, self._header, size)
+        else:
+            pieces = self._data(descriptor)
+            chunks = resumed.added_text(known, self._path, given, pieces, self._header)
+        for chunk in chunks:
+            self._done += chunk.span[1] - chunk.span[0]
+            yield chunk
 
     def _data(self, descriptor: int) -> Iterator[bytes]:
         """Yield the content of the file, decompressed."""
@@ -271,6 +323,11 @@ class Memory:
     def __init__(self, lines: Iterable[str | bytes]) -> None:
         self._lines = lines
 
+    def resume(self, positions: Positions) -> None:
+        """Log that there is no position."""
+        del positions
+        warn_without_position("lines")
+
     def parts(self) -> Sequence[Generator[Chunk, None, None]]:
         """Return the chunks, each with many lines."""
         return [self._chunks()]
@@ -314,6 +371,11 @@ class LiveInput:
         self._problem: TailraceError | None = None
         self._woken = False
         self._readable: asyncio.Event | None = None
+
+    def resume(self, positions: Positions) -> None:
+        """Log that there is no position."""
+        del positions
+        warn_without_position(self._name)
 
     @staticmethod
     def is_waited_for(path: str = STDIN) -> bool:

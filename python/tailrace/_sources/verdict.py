@@ -21,11 +21,11 @@ from tailrace._sources.siblings import MAX_LISTINGS, listed, oldest_first
 from tailrace._sources.unpacking import GZIP, DamagedError, Unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Container, Generator, Iterable, Sequence
     from typing import TypeAlias, TypeVar
 
     from tailrace._sources import Chunk
-    from tailrace._sources.positions import KnownLog
+    from tailrace._sources.positions import KnownContent, KnownLog
     from tailrace._sources.siblings import Ident, Sibling
 
     _T = TypeVar("_T")
@@ -74,9 +74,10 @@ class Truncation:
 class LogHistory:
     """The contents and files that one followed name has had."""
 
-    def __init__(self, source: int, known: KnownLog | None) -> None:
+    def __init__(self, source: int, known: KnownLog | None, piece_bytes: int = READ_BYTES) -> None:
         self._source = source
         self._known = known
+        self._piece_bytes = piece_bytes
         self.contents: deque[Fingerprint] = deque(maxlen=2 * _MAX_REMEMBERED)
         self.truncated: deque[Truncation] = deque(maxlen=_MAX_TRUNCATED)
         self.files: dict[Ident, KnownFile] = {}
@@ -91,10 +92,16 @@ class LogHistory:
 
     def open(self, path: str) -> OpenFile:
         """Open a file that may belong to the log."""
-        return OpenFile(path, self.cutter())
+        return OpenFile(path, self.cutter(), self._piece_bytes)
 
-    def resume(self, known: KnownLog) -> None:
-        """Continue where an earlier process ended."""
+    def resume(self, known: KnownLog, elsewhere: Container[int]) -> None:
+        """
+        Continue where an earlier process ended.
+
+        Args:
+            known: What is known of the name.
+            elsewhere: The numbers of contents that are read under another name from now on.
+        """
         self.modified_ns = known.modified_ns
         self.files.update(known.files)
         for _, each in sorted(known.contents.items()):
@@ -102,15 +109,25 @@ class LogHistory:
                 # Nothing shows whether a file has it, so it is found as a new file.
                 continue
             content = each.fingerprint()
-            if each.status in {"read", "ignored"}:
+            if each.number in elsewhere or each.status in {"read", "ignored"}:
                 self.contents.append(content)
                 if each.status == "read":
                     self.files[each.ident] = KnownFile(-1, 0, content.head, content)
             else:
-                cutter = self.cutter()
-                cutter.content, cutter.ident, cutter.is_cut = content, each.ident, each.is_cut
-                reported = each.status == "truncated"
-                self.truncated.append(Truncation(cutter, reported=reported, is_resumed=True))
+                self._continue(each, content, reported=each.status == "truncated")
+
+    def adopt(self, known: KnownContent) -> None:
+        """Continue a content that another name had."""
+        content = known.fingerprint()
+        content.number = 0
+        self._continue(known, content)
+
+    def _continue(
+        self, known: KnownContent, content: Fingerprint, *, reported: bool = False
+    ) -> None:
+        cutter = self.cutter()
+        cutter.content, cutter.ident, cutter.is_cut = content, known.ident, known.is_cut
+        self.truncated.append(Truncation(cutter, reported=reported, is_resumed=True))
 
     def resumed_in(self, file: OpenFile, places: Iterable[tuple[str, str]]) -> Truncation | None:
         """Return the content of an earlier process that a file continues, if it has one."""
