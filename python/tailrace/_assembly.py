@@ -59,23 +59,24 @@ def count_run(
     *,
     jobs: int,
     commit: Commit | None = None,
+    checkpoint: str | None = None,
 ) -> Run[Counting, Snapshot]:
     """
-    Return the run that answers a query.
+    Return the run that answers a query, and continues from the state of a checkpoint.
 
     Raises:
+        CheckpointError: The checkpoint is in use, damaged, or for another query.
         ValueError: A source lacks a field, or the sources have it with different types.
     """
     key_limit = None
     if window is not None and query.max_key_bytes is None and any(one.is_endless for one in specs):
         key_limit = _MAX_KEY_BYTES
         query = query._replace(max_key_bytes=key_limit)
-    clock, stop = Clock(), StopRequest()
-    condition = line_filter.compiled(clock.now_us())
+    stop, start_us = StopRequest(), Clock().now_us()
+    condition = line_filter.compiled(start_us)
     is_by_log = window is not None and window.time == "log"
 
     def engine(formats: Sequence[str | _core.Format], sources: int = 0) -> _core.Engine:
-        start_us = clock.now_us()
         return engine_of(window, query, condition, formats, sources=sources, start_us=start_us)
 
     requested = Requested(
@@ -85,13 +86,26 @@ def count_run(
         query.conditions,
         lambda log_format: engine([log_format]),
     )
+    formats = formats_of(specs, query, condition)
+    journal = None
+    if checkpoint is not None:
+        from tailrace._checkpoint import opened, resume  # noqa: PLC0415 - loaded only with one
+
+        # Its sources are those of the journal, and then those that are new.
+        counted = engine(formats)
+        commit = journal = opened(checkpoint, window, query, line_filter, counted)
     sources, origins = sources_of(specs, window, requested)
     feeds = _feeds(sources)
-    counted = engine(formats_of(specs, query, condition), feeds.count)
-    for number, origin in enumerate(origins):
-        if origin.is_live:
-            counted.listen_to(number)
     silence = _silence(window, origins)
+    if journal is None:
+        clock = Clock()
+        counted = engine(formats, feeds.count)
+        for number, origin in enumerate(origins):
+            if origin.is_live:
+                counted.listen_to(number)
+    else:
+        clock = resume(journal, sources, origins, silence)
+    intake = Intake(clock, origins)
     counting = Counting(
         counted,
         clock,
@@ -104,11 +118,16 @@ def count_run(
         view=None if window is None else _view(counted, clock, window),
         key_limit=key_limit,
     )
+    if journal is not None:
+        numbers = journal.begin(origins, intake, silence, counting.hold_listening, start_us)
+        counting.resume(
+            numbers, journal.save, by_arrival=window is not None and window.time == "arrival"
+        )
     counting.has_senders = any(origin.has_senders for origin in origins)
     return Run(
         counting,
         feeds,
-        Intake(clock, origins),
+        intake,
         clock,
         stop,
         commit=commit,

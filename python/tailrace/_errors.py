@@ -3,6 +3,7 @@
 from tailrace._public import Public
 
 __all__ = [
+    "CheckpointError",
     "ProtocolError",
     "SourceError",
     "TailraceError",
@@ -33,6 +34,14 @@ class ProtocolError(TailraceError):
     def __init__(self, message: str, kind: str | None = None) -> None:
         super().__init__(message)
         self.kind = message if kind is None else kind
+
+
+class CheckpointError(TailraceError):
+    """
+    The directory of a checkpoint is in use, damaged, or cannot be read or written.
+
+    The message names the file and says what to do.
+    """
 
 
 class SourceError(TailraceError, ValueError):

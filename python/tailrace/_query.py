@@ -391,11 +391,23 @@ class Query(metaclass=Public):
         return self._with(spec=spec)
 
     @overload
-    def run(self, *, jobs: int | None = None) -> Answers: ...
-    @overload
-    def run(self, callback: Callable[[Snapshot], Any], *, jobs: int | None = None) -> None: ...
     def run(
-        self, callback: Callable[[Snapshot], Any] | None = None, *, jobs: int | None = None
+        self, *, jobs: int | None = None, checkpoint: str | os.PathLike[str] | None = None
+    ) -> Answers: ...
+    @overload
+    def run(
+        self,
+        callback: Callable[[Snapshot], Any],
+        *,
+        jobs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> None: ...
+    def run(
+        self,
+        callback: Callable[[Snapshot], Any] | None = None,
+        *,
+        jobs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> Answers | None:
         """
         Return the snapshots, for `for` or `async for`, or call *callback* with each.
@@ -407,8 +419,11 @@ class Query(metaclass=Public):
         Args:
             callback: A function to call with each snapshot.
             jobs: The number of threads that read files, by default one per processor.
+            checkpoint: A directory that keeps the state and the positions of files, so that a run
+                after a crash or a stop goes on where this one was. It is created if necessary.
 
         Raises:
+            CheckpointError: The checkpoint is in use, damaged or of another query.
             OSError: A source cannot be opened or read.
             TypeError: *callback* is not a function, or it is a coroutine function.
             ValueError: The query has no aggregate, or an aggregate does not take values of the type
@@ -418,7 +433,8 @@ class Query(metaclass=Public):
             raise TypeError(
                 f"run: expected a function to call with each snapshot, found {callback!r:.80}"
             )
-        answers = Answers(self._start(jobs=jobs), self)
+        directory = None if checkpoint is None else checkpoint_directory(checkpoint)
+        answers = Answers(self._start(jobs=jobs, checkpoint=directory), self)
         if callback is None:
             return answers
         import inspect  # noqa: PLC0415 - 20 ms
@@ -518,23 +534,55 @@ class Query(metaclass=Public):
         return row_run(make, self._sources, self._filter, fields, options, jobs=jobs)
 
     def _start(
-        self, *, jobs: int | None = None, commit: Commit | None = None
+        self,
+        *,
+        jobs: int | None = None,
+        commit: Commit | None = None,
+        checkpoint: str | None = None,
     ) -> Run[Counting, Snapshot]:
         """Return the run of `run`, for callers that stop it in order."""
         threads = job_count(self._sources, jobs)
         if self._spec.by is None:
             raise ValueError("the query has no aggregate; add one, such as .count(by='url')")
         if self._window is None and any(source.is_live for source in self._sources):
-            return self.window(*_LIVE_WINDOW)._start(jobs=jobs, commit=commit)
+            windowed = self.window(*_LIVE_WINDOW)
+            return windowed._start(jobs=jobs, commit=commit, checkpoint=checkpoint)
         if self._filter.last_us is not None:
+            if checkpoint is not None:
+                raise ValueError(
+                    "checkpoint: the last part of a log is found by reading all of it, so there is "
+                    "no state to go on from; use a window instead of last"
+                )
             from tailrace._newest import newest_count_run  # noqa: PLC0415 - as below
 
             return newest_count_run(self._sources, self._spec, self._filter, jobs=threads)
         from tailrace._assembly import count_run  # noqa: PLC0415 - loaded only to run
 
         return count_run(
-            self._sources, self._window, self._spec, self._filter, jobs=threads, commit=commit
+            self._sources,
+            self._window,
+            self._spec,
+            self._filter,
+            jobs=threads,
+            commit=commit,
+            checkpoint=checkpoint,
         )
+
+
+def checkpoint_directory(checkpoint: str | os.PathLike[str]) -> str:
+    """
+    Return the path of a checkpoint.
+
+    Raises:
+        TypeError: It is not a path.
+        ValueError: It is empty.
+    """
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint: expected the path of a directory, found {checkpoint!r:.80}")
+    path = os.fspath(checkpoint)
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ValueError(f"checkpoint: expected the path of a directory, found {path!r:.80}")
+    return path
 
 
 # How many sources the `repr` of a query names.

@@ -58,6 +58,8 @@ def served(
     signals: Signals,
     work: Callable[[], Coroutine[Any, Any, None]],
     report: Callable[[str], None] = say,
+    *,
+    state: str = "state is in memory only",
 ) -> int:
     """Open a live source, do the work until its end or a signal, and close it."""
     import asyncio  # noqa: PLC0415 - takes 30 ms, and only live sources need it
@@ -82,7 +84,7 @@ def served(
             report(f"tailrace: {for_people(_why_not_opened(error))}")
             return UNREADABLE
         signals.wake = lambda: loop.call_soon_threadsafe(source.wake)
-        report(f"tailrace: {status}; state is in memory only; Ctrl-C stops")
+        report(f"tailrace: {status}; {for_people(state)}; Ctrl-C stops")
         try:
             await work()
         except TailraceError as error:

@@ -198,6 +198,13 @@ def add_arguments(parser: Parser) -> None:
         "with live sources and a window, otherwise no limit)",
     )
     option(
+        "--checkpoint",
+        metavar="DIR",
+        help="keep the state and the positions of files in this directory, so that a run after a "
+        "crash or a stop goes on where this one was; lines are acknowledged when they are on disk "
+        "(default: state is in memory only)",
+    )
+    option(
         "--format",
         default="text",
         metavar="text|jsonl|csv",
@@ -224,7 +231,7 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     jobs = inputs.jobs(given)
     try:
         # Before anything is opened, it checks the types of fields.
-        run = query._start(jobs=jobs)
+        run = query._start(jobs=jobs, checkpoint=given.checkpoint)
     except ValueError as error:
         option = "--by" if "count by" in str(error) else "--show"
         raise ValueError(f"{option}: {error}") from error
@@ -357,7 +364,13 @@ def _run(
             _say_note(given)
             # What is typed at the terminal are lines.
             keys = None if screen is None or typed else _keys(screen, signals, waits=piped)
-            code = served(run.live, signals, lambda: _serve(run, out, keys), out.say)
+            code = served(
+                run.live,
+                signals,
+                lambda: _serve(run, out, keys),
+                out.say,
+                state=run.pump.commit.describe(),
+            )
             if code == UNREADABLE or run.is_refused:
                 return 2
             rest = counting.finish()

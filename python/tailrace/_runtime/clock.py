@@ -44,6 +44,7 @@ class Clock:
         wall_ns: The wall clock.
         monotonic_ns: The monotonic clock.
         warn: Reports a step.
+        not_before_us: The last time of an earlier process, before which the time does not go back.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Clock:
         wall_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
         warn: Callable[[str], object] = log_warning,
+        *,
+        not_before_us: int | None = None,
     ) -> None:
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
@@ -59,6 +62,14 @@ class Clock:
         self._offset_ns = wall - steady
         # The time at which it is held.
         self._held_ns: int | None = None
+        if not_before_us is not None and wall < not_before_us * 1_000:
+            self._held_ns = not_before_us * 1_000
+            ahead = self._held_ns - wall
+            if ahead > _STEP_NS:
+                warn(
+                    f"the clock is {_seconds(ahead)} before the last time in the checkpoint; "
+                    "arrival times are held until it has caught up"
+                )
 
     def now_us(self) -> int:
         """Return microseconds since the epoch."""

@@ -11,7 +11,7 @@ from tailrace._sizes import size_text
 from tailrace._snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tailrace._core import Delta, Engine
     from tailrace._runtime.clock import Clock, Silence
@@ -94,15 +94,40 @@ class Counting(Absorber[Snapshot]):
         # When the last line was received, by the monotonic clock.
         self._heard_us = clock.steady_us()
         self.newest_only = False
+        # Called before the input ends.
+        self._keep: Callable[[], object] | None = None
+        # How long live sources count as listened to, if that is fixed for the chunks of a group.
+        self._listened_us: int | None = None
+        # Whether the ends that passed before this process began are still to be answered.
+        self._has_missed_ends = False
         self._record_rate()
 
     def settle(self, taken: StampedChunk, result: Delta) -> tuple[int, None]:
         """Apply the delta of a chunk."""
-        silence = self._silence
-        fed = self.apply(taken, result, None if silence is None else silence.listened_us)
+        listened_us = self._listened_us
+        if listened_us is None and self._silence is not None:
+            listened_us = self._silence.listened_us
+        fed = self.apply(taken, result, listened_us)
         if fed:
             self._heard_us = taken.steady_us
         return fed, None
+
+    def resume(self, numbers: list[int], keep: Callable[[], object], *, by_arrival: bool) -> None:
+        """
+        Continue from a state: of the ends that passed meanwhile, only the newest is answered.
+
+        Args:
+            numbers: The numbers that sources have in the engine.
+            keep: Keeps the state, which is called before the input ends.
+            by_arrival: Whether the clock has passed them.
+        """
+        self._numbers = numbers
+        self._keep = keep
+        self._has_missed_ends = by_arrival
+
+    def hold_listening(self, listened_us: int) -> None:
+        """Fix how long live sources were listened to, for the chunks that are settled next."""
+        self._listened_us = listened_us
 
     def count_with(self, engine: Engine) -> None:
         """Use another engine, before the first chunk."""
@@ -111,16 +136,19 @@ class Counting(Absorber[Snapshot]):
     def add_source(self, origin: Origin) -> None:
         """Add a source, which gets the next number."""
         super().add_source(origin)
-        number = self._engine.add_source()
+        number = self._sources
         self._sources += 1
+        if self._numbers is None:
+            self._engine.add_source()
+            if origin.is_live:
+                silence = self._silence
+                self._engine.listen_to(number, 0 if silence is None else silence.listened_us)
         if origin.is_live:
-            silence = self._silence
-            self._engine.listen_to(number, 0 if silence is None else silence.listened_us)
             self._shared[number] = origin.name
 
     def end_source(self, source: int, sender: bytes | None = None) -> None:
         """Mark a source as ended, or one of its senders."""
-        self._engine.end_source(source, sender)
+        self._engine.end_source(self.number(source), sender)
 
     def slowest(self) -> int | None:
         """
@@ -128,7 +156,12 @@ class Counting(Absorber[Snapshot]):
 
         Reading it next keeps few panes open; the answers do not depend on it.
         """
-        return self._engine.slowest_source() if self._windowed and self._sources > 1 else None
+        if not self._windowed or self._sources == 1:
+            return None
+        slowest = self._engine.slowest_source()
+        if self._numbers is None or slowest is None:
+            return slowest
+        return self._numbers.index(slowest) if slowest in self._numbers else None
 
     def mark_idle(self, listened_us: int) -> None:
         """Exclude sources and senders whose silence exceeds the timeout from the watermark."""
@@ -138,7 +171,7 @@ class Counting(Absorber[Snapshot]):
     def tick(self, now_us: int) -> None:
         """Advance the clock."""
         self._engine.advance(now_us)
-        for source in [one for one in self._shared if self._engine.is_crowded(one)]:
+        for source in [one for one in self._shared if self._engine.is_crowded(self.number(one))]:
             log_warning(
                 f"{self._shared.pop(source)}: more than 10,000 senders at once; the others share "
                 "one watermark, so that one of them can make lines of another late"
@@ -161,11 +194,16 @@ class Counting(Absorber[Snapshot]):
         if self._live is not None:
             yield from self._snapshots(self._live.answers(ticked=ticked))
             return
+        if self._has_missed_ends:
+            self._has_missed_ends = not ticked
+            if ticked and (newest := self._engine.last_snapshot()) is not None:
+                yield self._snapshot(newest)
         while not self._stop.is_requested and (answer := self._engine.next_snapshot()) is not None:
             yield self._snapshot(answer)
 
     def finish(self) -> Iterator[Snapshot]:
         """End the input, and yield the remaining answers."""
+        self._end()
         if not self._windowed:
             answer = self._engine.snapshot()
             yield self._snapshot((*answer[:-1], self.with_others(answer[-1])))
@@ -175,8 +213,15 @@ class Counting(Absorber[Snapshot]):
             self._engine.finish()
             yield from self.answers(ticked=True)
 
+    def _end(self) -> None:
+        """Keep the state from before the end of the input, once."""
+        keep, self._keep = self._keep, None
+        if keep is not None:
+            keep()
+
     def stop(self) -> Iterator[Snapshot]:
         """End the input, and yield only the last snapshot."""
+        self._end()
         if not self._windowed or self._live is not None:
             yield from self.finish()
             return

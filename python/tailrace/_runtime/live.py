@@ -41,6 +41,9 @@ class _FinitePart:
     def wake(self) -> None:
         """Do nothing; it never waits."""
 
+    def flush(self) -> None:
+        """Do nothing; there are no outcomes to send."""
+
     async def close(self) -> None:
         """Close the file."""
         self._part.close()
@@ -214,6 +217,11 @@ class LiveFeeds:
         """Make `receive` return now."""
         for source in self._opened.values():
             source.wake()
+
+    def flush(self) -> None:
+        """Send the outcomes of chunks, before a wait in which nothing is received."""
+        for source in self._opened.values():
+            source.flush()
 
     async def close(self) -> None:
         """Cancel the tasks and close all sources."""

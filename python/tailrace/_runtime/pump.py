@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 from tailrace._core import BatchError
 from tailrace._errors import TailraceError
 from tailrace._runtime.commit import Commit, CommitError
-from tailrace._runtime.stage import StageCounts
+from tailrace._runtime.stage import Item, StageCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from tailrace._runtime.clock import Clock, Silence
@@ -127,26 +127,6 @@ if TYPE_CHECKING:
     _Loop: TypeAlias = Generator[Wait | O | None, list[Chunk] | None, None]
 
 
-class _Item:
-    """An item in the stages: a chunk, the end of a source, or a clock tick."""
-
-    __slots__ = ("future", "is_abandoned", "now_us", "result", "size", "taken")
-
-    def __init__(self, taken: StampedChunk | None, now_us: int) -> None:
-        self.taken = taken
-        """None for a tick."""
-        self.now_us = now_us
-        # For a chunk the result of the work, for a tick how long the sources were listened to.
-        self.result: Any = None
-        self.future: Future[Any] | None = None
-        self.size = 0
-        # Whether its sender has disconnected before its commit.
-        self.is_abandoned = False
-        if taken is not None:
-            start, end = taken.chunk.span
-            self.size = end - start
-
-
 class Pump(Generic[R, O]):
     """
     One loop over the chunks of all sources.
@@ -180,7 +160,7 @@ class Pump(Generic[R, O]):
         self._intake = intake
         self._clock = clock
         self._stop = stop
-        self._commit = Commit() if commit is None else commit
+        self.commit = self._commit = Commit() if commit is None else commit
         self._jobs = jobs
         self._interval_us = batch_interval_us
         # Without a commit and without worker threads, a chunk can be settled at once.
@@ -188,17 +168,19 @@ class Pump(Generic[R, O]):
         self._is_direct = jobs == 1 and not self._has_commit and batch_interval_us is not None
         self._silence = silence
         # The stages: in work, waiting for a commit, being committed, to be settled.
-        self._working: deque[_Item] = deque()
-        self._waiting: list[_Item] = []
-        self._committing: tuple[list[_Item], Future[None]] | None = None
-        self._settling: deque[_Item] = deque()
+        self._working: deque[Item] = deque()
+        self._waiting: list[Item] = []
+        self._committing: tuple[list[Item], Future[None]] | None = None
+        self._settling: deque[Item] = deque()
         # The item to acknowledge when the next result is requested.
-        self._handed_out: tuple[_Item, int] | None = None
+        self._handed_out: tuple[Item, int] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._committer: ThreadPoolExecutor | None = None
         self._jobs_open = 0
         self._pending_bytes = 0
         self._is_ticking = False
+        # How long sources were listened to when idle ones were looked for after the last group.
+        self._idle_us: int | None = None
         self._due_us = self._next_tick()
         # Called by any thread after progress that the loop may wait for.
         self.on_progress: Callable[[], object] = _ignore
@@ -307,7 +289,8 @@ class Pump(Generic[R, O]):
             yield from results
         if self._due_us is not None and not is_due:
             if self._silence is not None and not self._in_flight:
-                self._processor.mark_idle(self._silence.listened_us)
+                self._idle_us = self._silence.listened_us
+                self._processor.mark_idle(self._idle_us)
             yield from self._processor.answers(ticked=False)
 
     def _taken(self, chunks: Iterable[Chunk]) -> list[StampedChunk]:
@@ -317,7 +300,7 @@ class Pump(Generic[R, O]):
     def _work_on(self, some: Iterable[StampedChunk]) -> _Loop[O]:
         processor = self._processor
         for taken in some:
-            item = _Item(taken, taken.now_us)
+            item = Item(taken, taken.now_us)
             self._pending_bytes += item.size + _CHUNK_BYTES
             if taken.log_format is not None:
                 try:
@@ -360,7 +343,7 @@ class Pump(Generic[R, O]):
             if taken.log_format is not None:
                 result = self._worked(taken, processor.prepare(taken))
             if result is None or isinstance(result, BatchError):
-                item = _Item(taken, taken.now_us)
+                item = Item(taken, taken.now_us)
                 item.result = result
                 self._pending_bytes += size + _CHUNK_BYTES
                 self._settling.append(item)
@@ -409,7 +392,7 @@ class Pump(Generic[R, O]):
         self.on_progress()
 
     def _tick(self, now_us: int) -> None:
-        item = _Item(None, now_us)
+        item = Item(None, now_us)
         item.result = 0 if self._silence is None else self._silence.listened_us
         self._is_ticking = True
         self._working.append(item)
@@ -459,24 +442,31 @@ class Pump(Generic[R, O]):
             return False
         group, self._waiting = self._waiting, []
         if self._has_commit:
-            for item in group:
-                item.is_abandoned = not _is_wanted(item)
-        if not (kept := _to_commit(group)):
+            self._begin_commit(group)
+        else:
             self._settling.extend(group)
-            return True
+        return True
+
+    def _begin_commit(self, group: list[Item]) -> None:
+        for item in group:
+            item.is_abandoned = not _is_wanted(item)
+        prepared = self._commit.prepare(group, self._idle_us)
+        self._idle_us = None
+        if prepared is None:
+            self._settling.extend(group)
+            return
         self._groups.batches += 1
         if self._commit.blocks:
-            self._committing = group, self._in_background(kept)
-            return True
+            self._committing = group, self._in_background(prepared)
+            return
         error: Exception | None = None
         try:
-            self._commit.commit(kept)
+            self._commit.commit(prepared)
         except Exception as problem:  # noqa: BLE001 - raised again if that ends the run
             error = problem
         self._committed(group, error)
-        return True
 
-    def _is_done(self, item: _Item) -> bool:
+    def _is_done(self, item: Item) -> bool:
         if item.future is not None:
             if not item.future.done():
                 return False
@@ -484,17 +474,18 @@ class Pump(Generic[R, O]):
             self._jobs_open -= 1
         return True
 
-    def _in_background(self, kept: Sequence[tuple[StampedChunk, Any]]) -> Future[None]:
+    def _in_background(self, prepared: Any) -> Future[None]:  # noqa: ANN401 - the commit's
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
 
         if self._committer is None:
             self._committer = ThreadPoolExecutor(1)
-        future = self._committer.submit(self._commit.commit, kept)
+        future = self._committer.submit(self._commit.commit, prepared)
         future.add_done_callback(self._report_progress)
         return future
 
-    def _committed(self, group: Iterable[_Item], error: BaseException | None) -> None:
+    def _committed(self, group: Iterable[Item], error: BaseException | None) -> None:
         """Continue with a committed group; after an error, fail its senders or end the run."""
+        self._commit.note_outcome(error)
         if error is None:
             self._settling.extend(group)
             return
@@ -502,7 +493,7 @@ class Pump(Generic[R, O]):
         is_final = not isinstance(error, CommitError)
         for item in group:
             taken = item.taken
-            if taken is None or taken.log_format is None or not _is_kept(item):
+            if taken is None or taken.log_format is None or not item.is_kept:
                 self._settling.append(item)
             elif taken.chunk.answer is None:
                 is_final = True
@@ -512,7 +503,7 @@ class Pump(Generic[R, O]):
         if is_final:
             raise error
 
-    def _settle(self, item: _Item) -> Iterable[O | None]:
+    def _settle(self, item: Item) -> Iterable[O | None]:
         """Apply a committed item, and return its results."""
         taken, result = item.taken, item.result
         if taken is None:
@@ -553,7 +544,7 @@ class Pump(Generic[R, O]):
         if taken.chunk.answer is not None:
             taken.chunk.answer("close", "")
 
-    def _acknowledge(self, item: _Item, outcome: Outcome, reason: str, lines: int = 0) -> None:
+    def _acknowledge(self, item: Item, outcome: Outcome, reason: str, lines: int = 0) -> None:
         taken = cast("StampedChunk", item.taken)
         answer = taken.chunk.answer
         if answer is None:
@@ -568,18 +559,7 @@ class Pump(Generic[R, O]):
         answer(outcome, reason)
 
 
-def _to_commit(group: Iterable[_Item]) -> list[tuple[StampedChunk, Any]]:
-    """Return the chunks and results of a group to commit."""
-    return [
-        (item.taken, item.result) for item in group if item.taken is not None and _is_kept(item)
-    ]
-
-
-def _is_kept(item: _Item) -> bool:
-    return not (item.is_abandoned or isinstance(item.result, BatchError))
-
-
-def _is_wanted(item: _Item) -> bool:
+def _is_wanted(item: Item) -> bool:
     """Return whether the sender of a chunk still waits for its outcome."""
     is_wanted = None if item.taken is None else item.taken.chunk.is_wanted
     return is_wanted is None or is_wanted()

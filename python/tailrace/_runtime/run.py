@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -124,9 +125,19 @@ class Run(Generic[P, O]):
         return self._replay() if isinstance(feeds, Feeds) else self._wait(feeds)
 
     def _replay(self) -> Generator[O, None, None]:
-        yield from self._read()
-        if not self.stop.is_requested:
-            yield from self._end()
+        with self._held():
+            yield from self._read()
+            if not self.stop.is_requested:
+                yield from self._end()
+
+    @contextmanager
+    def _held(self) -> Generator[None, None, None]:
+        """Release what the commit holds if the run is abandoned or fails."""
+        try:
+            yield
+        except BaseException:
+            self.pump.commit.close()
+            raise
 
     def _read(self) -> Generator[O, None, None]:
         """Read the sources, and yield the results until their end."""
@@ -174,15 +185,16 @@ class Run(Generic[P, O]):
                 # Give other tasks a turn, because nothing else here waits.
                 await asyncio.sleep(0)
             return
-        await live.open()
-        try:
-            async for served in self.serve():
-                if served is not None:
-                    yield served
-        finally:
-            await live.close()
-        for result in self._end():
-            yield result
+        with self._held():
+            await live.open()
+            try:
+                async for served in self.serve():
+                    if served is not None:
+                        yield served
+            finally:
+                await live.close()
+            for result in self._end():
+                yield result
 
     async def serve(self) -> AsyncGenerator[O | None, None]:
         """
@@ -215,6 +227,7 @@ class Run(Generic[P, O]):
                         rested = running.time()
                     step = next(loop)
                 elif not step.receives:
+                    feeds.flush()
                     await moved.wait()
                     moved.clear()
                     step = loop.send([])
@@ -236,20 +249,21 @@ class Run(Generic[P, O]):
         """Run an event loop until the next result, again and again."""
         import asyncio  # noqa: PLC0415 - 30 ms that only live sources need
 
-        with asyncio.Runner() as runner:
-            runner.run(live.open())
-            served = self.serve()
-            try:
-                while True:
-                    try:
-                        result = runner.run(_next(served))
-                    except StopAsyncIteration:
-                        break
-                    if result is not None:
-                        yield result
-            finally:
-                runner.run(_close(served, live))
-        yield from self._end()
+        with self._held():
+            with asyncio.Runner() as runner:
+                runner.run(live.open())
+                served = self.serve()
+                try:
+                    while True:
+                        try:
+                            result = runner.run(_next(served))
+                        except StopAsyncIteration:
+                            break
+                        if result is not None:
+                            yield result
+                finally:
+                    runner.run(_close(served, live))
+            yield from self._end()
 
     def add(self, source: Any, origin: Origin) -> int:  # noqa: ANN401 - as the others are
         """
@@ -266,6 +280,7 @@ class Run(Generic[P, O]):
         if source.count != 1:
             raise ValueError(f"add: expected one source, found {source.count}; add each by itself")
         self.intake.add(origin)
+        self.pump.commit.add_source(origin)
         self.processor.add_source(origin)
         (number,) = self._feeds.add(source)
         return number

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
-from tailrace._core import Format
+from tailrace._core import BatchError, Format
 from tailrace._requested import ANYTHING, Requested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from tailrace._core import Delta, Engine, Lookups, Zone
     from tailrace._detection import Detector
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tailrace._sources import Chunk
     from tailrace._types import LineCounts
 
-__all__ = ["Absorber", "Origin", "Processor", "StageCounts", "StampedChunk"]
+__all__ = ["Absorber", "Item", "Origin", "Processor", "StageCounts", "StampedChunk"]
 
 R = TypeVar("R")
 O = TypeVar("O")  # noqa: E741 - a result
@@ -79,6 +80,36 @@ class StampedChunk(NamedTuple):
     origin: Origin
     steady_us: int
     """When it was received, by the monotonic clock."""
+
+
+class Item:
+    """An item in the stages: a chunk, the end of a source, or a clock tick."""
+
+    __slots__ = ("future", "is_abandoned", "now_us", "result", "size", "taken")
+
+    def __init__(self, taken: StampedChunk | None, now_us: int) -> None:
+        self.taken = taken
+        """None for a tick."""
+        self.now_us = now_us
+        self.result: Any = None
+        """For a chunk the result of the work, for a tick how long the sources were listened to."""
+        self.future: Future[Any] | None = None
+        self.size = 0
+        self.is_abandoned = False
+        """Whether its sender has disconnected before its commit."""
+        if taken is not None:
+            start, end = taken.chunk.span
+            self.size = end - start
+
+    @property
+    def is_settled_anyway(self) -> bool:
+        """Whether it takes effect if its group cannot be made durable, as all but chunks do."""
+        return self.taken is None or self.taken.log_format is None or self.is_abandoned
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its result is to be made durable, if it is a chunk or the end of a source."""
+        return not (self.is_abandoned or isinstance(self.result, BatchError))
 
 
 class StageCounts:
@@ -201,6 +232,12 @@ class Absorber(Processor["Delta", O]):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # The numbers that sources have in the engine, if they are others.
+        self._numbers: list[int] | None = None
+
+    def number(self, source: int) -> int:
+        """Return the number of a source in the engine."""
+        return source if self._numbers is None else self._numbers[source]
 
     def work(self, taken: StampedChunk, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
         """Return the delta of a chunk."""
@@ -209,7 +246,7 @@ class Absorber(Processor["Delta", O]):
             chunk.data,
             kind=chunk.kind,
             span=chunk.span,
-            source=chunk.source,
+            source=self.number(chunk.source),
             format=cast("Format", log_format),
             now_us=now_us,
             max_ahead_us=origin.max_ahead_us,
@@ -225,7 +262,7 @@ class Absorber(Processor["Delta", O]):
             chunk.data,
             kind=chunk.kind,
             span=chunk.span,
-            source=chunk.source,
+            source=self.number(chunk.source),
             now_us=taken.now_us,
             sender=chunk.sender,
         )

@@ -140,6 +140,10 @@ class LiveSource(Protocol):
         """Make `receive` return now."""
         ...
 
+    def flush(self) -> None:
+        """Send the outcomes of chunks that were not sent yet."""
+        ...
+
     async def close(self) -> None:
         """Stop receiving, answer open batches, and release all resources."""
         ...

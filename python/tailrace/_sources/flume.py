@@ -136,7 +136,7 @@ class Flume:
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
         """Return the batches that have arrived."""
         # For a caller that keeps some chunks while it requests more.
-        self._write_answers()
+        self.flush()
         if self._queues or self._ends:
             # Let the loop read and write between two rounds even under constant load, and read the
             # first batch of new connections.
@@ -199,7 +199,7 @@ class Flume:
         if self._connecting:
             await asyncio.wait(self._connecting)
         self._stop_timer()
-        self._write_answers()
+        self.flush()
         steps = ((Connection.end, LINGER_S), (Connection.close, CLOSE_TIMEOUT_S))
         for step, timeout_s in steps:
             for connection in list(self._connections):
@@ -310,7 +310,7 @@ class Flume:
         self._handed_over -= 1
         # One write per connection for all answers of a round.
         if not self._handed_over:
-            self._write_answers()
+            self.flush()
         if connection.is_lost and not connection.open_batches:
             self._release(connection)
 
@@ -339,7 +339,7 @@ class Flume:
         for each in self._connections:
             each.update_reading()
 
-    def _write_answers(self) -> None:
+    def flush(self) -> None:
         for connection in self._to_flush:
             connection.write_answers()
         self._to_flush.clear()

@@ -173,6 +173,9 @@ class Follow:
         self._woken = True
         self._changed.set()
 
+    def flush(self) -> None:
+        """Do nothing; there are no outcomes to send."""
+
     async def close(self) -> None:
         """Close every file. A last line without newline is incomplete, so it is not delivered."""
         for steps in self._steps.values():

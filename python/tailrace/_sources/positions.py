@@ -11,7 +11,16 @@ from __future__ import annotations
 import os
 from collections import deque
 from struct import Struct
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast, get_args
+from typing import (
+    TYPE_CHECKING,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    cast,
+    get_args,
+    runtime_checkable,
+)
 
 from tailrace._sources.content import Fingerprint, samples_before
 
@@ -21,7 +30,15 @@ if TYPE_CHECKING:
     from tailrace._sources import FilePosition
     from tailrace._sources.siblings import Ident
 
-__all__ = ["FileStatus", "KnownContent", "KnownFile", "KnownLog", "Positions", "ShownPosition"]
+__all__ = [
+    "FileStatus",
+    "KnownContent",
+    "KnownFile",
+    "KnownLog",
+    "Positions",
+    "Resumable",
+    "ShownPosition",
+]
 
 _T = TypeVar("_T")
 
@@ -404,6 +421,15 @@ class Positions:
             log.learn_file((device, inode), KnownFile(size, modified_ns, texts[0]), content)
         else:
             log.learn_content(rest, texts, adds=kind == b"P")
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A source of files, which can go on where an earlier process ended."""
+
+    def resume(self, positions: Positions) -> None:
+        """Go on where an earlier process ended, and keep the positions; before it is opened."""
+        ...
 
 
 # Of each kind of fact, its layout and the number of texts after it.

@@ -476,6 +476,9 @@ class LiveInput:
         if self._readable is not None:
             self._readable.set()
 
+    def flush(self) -> None:
+        """Do nothing; there are no outcomes to send."""
+
     async def close(self) -> None:
         """Close the input."""
         if self._descriptor:

@@ -22,6 +22,18 @@ pub(crate) struct PyDelta {
     lines: Counters,
 }
 
+impl PyDelta {
+    /// Calls a function with the delta, which must not have been applied yet.
+    pub(crate) fn with<T>(&self, run: impl FnOnce(&Delta) -> PyResult<T>) -> PyResult<T> {
+        let delta = lock(&self.delta)?;
+        run(delta.as_ref().ok_or_else(applied)?)
+    }
+}
+
+fn applied() -> PyErr {
+    PyValueError::new_err("the delta was applied already")
+}
+
 #[pymethods]
 impl PyDelta {
     /// Returns the newest time of its lines, which is how far its source has read.
@@ -42,7 +54,7 @@ impl PyDelta {
 
 /// Aggregates the lines of sources by key.
 #[pyclass(name = "Engine", module = "tailrace._core", frozen)]
-pub(crate) struct PyEngine(Engine);
+pub(crate) struct PyEngine(pub(crate) Engine);
 
 #[pymethods]
 impl PyEngine {
@@ -128,8 +140,7 @@ impl PyEngine {
     fn apply(&self, py: Python<'_>, delta: &PyDelta, listened_us: Option<i64>) -> PyResult<()> {
         py.detach(|| {
             let delta = lock(&delta.delta)?.take();
-            let delta =
-                delta.ok_or_else(|| PyValueError::new_err("the delta was applied already"))?;
+            let delta = delta.ok_or_else(applied)?;
             self.0.apply_heard(delta, listened_us).map_err(error)
         })
     }
@@ -143,6 +154,18 @@ impl PyEngine {
     #[pyo3(signature = (source, /, listened_us=0))]
     fn listen_to(&self, py: Python<'_>, source: usize, listened_us: i64) -> PyResult<()> {
         py.detach(|| self.0.with(|state| state.listen_to(source, listened_us))).map_err(error)
+    }
+
+    /// Lets a source that has ended go on.
+    #[pyo3(signature = (source, /))]
+    fn reopen_source(&self, py: Python<'_>, source: usize) -> PyResult<()> {
+        py.detach(|| self.0.with(|state| state.reopen_source(source))).map_err(error)
+    }
+
+    /// Returns the names of the senders of a source that the watermark waits for.
+    #[pyo3(signature = (source, /))]
+    fn senders(&self, py: Python<'_>, source: usize) -> PyResult<Vec<Vec<u8>>> {
+        py.detach(|| self.0.senders(source)).map_err(error)
     }
 
     /// Ends a source, or one of its senders.

@@ -14,6 +14,7 @@ mod engine;
 mod events;
 mod filter;
 mod items;
+mod journal;
 mod lines;
 mod panes;
 mod window;
@@ -42,6 +43,8 @@ mod _core {
     use crate::events::PyBatcher;
     #[pymodule_export]
     use crate::filter::{FilterError, PyFilter};
+    #[pymodule_export]
+    use crate::journal::{JournalError, PyChanges, PyJournal};
     #[pymodule_export]
     use crate::lines::{
         PyFormat, PyLookups, PyTable, PyZone, count_events, count_matches, default_fields,

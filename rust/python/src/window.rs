@@ -13,7 +13,7 @@ use crate::lines::PyTable;
 
 /// Aggregates of keys in panes of their time.
 #[pyclass(name = "Window", module = "tailrace._core", frozen)]
-pub(crate) struct PyWindow(Engine);
+pub(crate) struct PyWindow(pub(crate) Engine);
 
 #[pymethods]
 impl PyWindow {

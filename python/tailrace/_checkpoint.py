@@ -1,0 +1,113 @@
+"""Opens the checkpoint of a query, and checks that it is the same query's."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from tailrace import _core
+from tailrace._aggregates import aggregate_specs
+from tailrace._description import decoded, differences, encoded
+from tailrace._durations import short
+from tailrace._errors import CheckpointError
+from tailrace._runtime.clock import Clock
+from tailrace._runtime.journal import JournalCommit
+from tailrace._sources.positions import Resumable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tailrace._filters import LineFilter
+    from tailrace._runtime.clock import Silence
+    from tailrace._runtime.stage import Origin
+    from tailrace._sources import LiveSource, Source
+    from tailrace._specs import QuerySpec, WindowSpec
+
+__all__ = ["opened", "resume"]
+
+
+def opened(
+    path: str,
+    window: WindowSpec | None,
+    query: QuerySpec,
+    line_filter: LineFilter,
+    engine: _core.Engine,
+) -> JournalCommit:
+    """
+    Open a checkpoint, or create one, and bring an engine into its state.
+
+    Raises:
+        CheckpointError: It is in use, damaged, of another query or version, or cannot be opened.
+    """
+    description = _description(window, query, line_filter)
+    head = encoded(description)
+    try:
+        journal = _core.Journal(path, head, random=int.from_bytes(os.urandom(8), "little"))
+    except _core.JournalError as error:
+        raise CheckpointError(str(error)) from error
+    commit = JournalCommit(journal, engine, path, head)
+    try:
+        _check(path, journal.head, description)
+        commit.restore()
+    except BaseException:
+        commit.close()
+        raise
+    return commit
+
+
+def resume(
+    journal: JournalCommit,
+    sources: Iterable[Source | LiveSource],
+    origins: Sequence[Origin],
+    silence: Silence | None,
+) -> Clock:
+    """Let sources, formats and silence go on where they were, and return a clock that does."""
+    if silence is not None:
+        silence.listened_us = journal.restored.listened_us
+    journal.keep_formats(origins)
+    for source in sources:
+        if isinstance(source, Resumable):
+            source.resume(journal.positions)
+    return Clock(not_before_us=journal.restored.now_us)
+
+
+def _check(path: str, head: bytes, description: Mapping[str, Any]) -> None:
+    try:
+        old = decoded(head)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    if changed := differences(old, _read_back(description)):
+        raise CheckpointError(
+            f"{path}: the checkpoint belongs to another query: {'; '.join(changed)}; run that "
+            "query, give another directory, or delete this one"
+        )
+
+
+def _read_back(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a description as it is read from a checkpoint."""
+    return decoded(encoded(description))
+
+
+def _description(
+    window: WindowSpec | None, query: QuerySpec, line_filter: LineFilter
+) -> dict[str, Any]:
+    """Return what must not change between two runs; limits of rows, outputs and threads may."""
+    by = query.by or ()
+    specs = aggregate_specs(query.aggregates, by, track_ranks=query.track_ranks)
+    found: dict[str, Any] = {"kind": "query", "by": list(by), "aggregates": specs}
+    if window is not None:
+        lengths, slide_us, offset_us = window.windows
+        found["window"] = ["all" if one is None else short(one) for one in lengths]
+        found["slide"] = short(slide_us)
+        found["offset"] = short(offset_us) if offset_us else "0s"
+        found["time"] = window.time
+        found["lateness"] = short(window.lateness_us) if window.lateness_us else "0s"
+    else:
+        found["window"] = None
+    found["where"] = line_filter.where
+    found["since"] = None if line_filter.since is None else str(line_filter.since)
+    found["until"] = None if line_filter.until is None else str(line_filter.until)
+    found["max_keys"] = query.max_keys
+    found["max_key_bytes"] = query.max_key_bytes
+    found["track_ranks"] = query.track_ranks
+    return found

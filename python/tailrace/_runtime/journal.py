@@ -1,0 +1,343 @@
+"""The durable commit: each group is a round of a journal, synced before it takes effect."""
+
+from __future__ import annotations
+
+import json
+from operator import methodcaller
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from tailrace import _core
+from tailrace._errors import CheckpointError, log_warning
+from tailrace._runtime.commit import Commit, CommitError
+from tailrace._runtime.notes import FORMAT, NAME, POSITION, pack, unpack
+from tailrace._sources import FilePosition
+from tailrace._sources.positions import Positions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tailrace._core import Changes, Engine, Journal
+    from tailrace._runtime.clock import Silence
+    from tailrace._runtime.intake import Intake
+    from tailrace._runtime.stage import Item, Origin, StampedChunk
+
+__all__ = ["JournalCommit", "Registry", "Restored"]
+
+
+class Registry:
+    """The sources of a journal by their names, each with its number and its format."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.formats: dict[int, str] = {}
+        self.ended: set[int] = set()
+
+    def number(self, name: str) -> int | None:
+        """Return the number of a source, if it is known."""
+        return self.names.index(name) if name in self.names else None
+
+    def apply(self, kind: bytes, note: bytes) -> None:
+        """Add what a note says."""
+        if kind == NAME:
+            self.names.append(note.decode("utf-8", "surrogateescape"))
+        else:
+            number, spec = note.split(b" ", 1)
+            self.formats[int(number)] = spec.decode()
+
+    def state(self) -> bytes:
+        """Return all of it as bytes."""
+        return json.dumps([self.names, [*self.formats.items()]]).encode()
+
+    def restore(self, state: bytes) -> None:
+        """Take over what `state` has returned."""
+        self.names, formats = json.loads(state)
+        self.formats = dict(formats)
+
+
+class Restored(NamedTuple):
+    """What a journal has brought back."""
+
+    now_us: int | None
+    """The last time of the arrival clock."""
+    listened_us: int
+    """How long live sources had been listened to."""
+
+
+class JournalCommit(Commit):
+    """
+    Writes each group as a round, and now and then the state.
+
+    Args:
+        journal: The journal.
+        engine: The engine whose changes are recorded.
+        path: The directory, for messages.
+        head: The description of the query.
+    """
+
+    blocks = True
+
+    def __init__(
+        self,
+        journal: Journal,
+        engine: Engine,
+        path: str,
+        head: bytes,
+    ) -> None:
+        self.path = path
+        self.positions = Positions()
+        self.registry = Registry()
+        self._journal = journal
+        self._engine = engine
+        self._head = head
+        # The numbers of sources in the engine, by their numbers in the run.
+        self._numbers: list[int] = []
+        # What has changed the engine since the last round: sources, the last tick, silence.
+        self._steps: list[Callable[[Changes], object]] = []
+        self._ticked: Callable[[Changes], object] = _ignore
+        self._silent: Callable[[Changes], object] = _ignore
+        self._round: _Round
+        self._silence: Silence | None = None
+        self._intake: Intake | None = None
+        self._hold: Callable[[int], object] = _ignore
+        self._is_full = False
+        self._is_closed = False
+        self.restored = Restored(None, 0)
+
+    def restore(self) -> None:
+        """
+        Bring the engine into the state of the journal.
+
+        Raises:
+            CheckpointError: The journal is damaged.
+        """
+        registry = self.registry
+        try:
+            state, notes, now_us, listened_us = self._journal.restore(self._engine)
+            for kind, part in (unpack(state) if state is not None else {}).items():
+                if kind == NAME:
+                    registry.restore(part)
+                elif kind == POSITION:
+                    self.positions.restore(part)
+            for note in notes:
+                kind, rest = note[:1], note[1:]
+                if kind in {NAME, FORMAT}:
+                    registry.apply(kind, rest)
+                elif kind == POSITION:
+                    self.positions.apply(rest)
+        except _core.JournalError as error:
+            raise CheckpointError(f"{error}") from error
+        except ValueError as error:
+            raise CheckpointError(f"{self.path}: {error}") from error
+        for warning in self._journal.warnings:
+            log_warning(warning)
+        self.restored = Restored(now_us, listened_us or 0)
+
+    def describe(self) -> str:
+        """Return where the state is, for the start-up line."""
+        lines = self._engine.lines()["fed"]
+        if self._journal.is_new or not lines:
+            return f"state in {self.path}"
+        return f"state in {self.path}, with {lines:,} line{'s' * (lines != 1)} from before"
+
+    def keep_formats(self, origins: Iterable[Origin]) -> None:
+        """Give sources the formats that were detected before."""
+        for origin in origins:
+            number = self.registry.number(origin.name)
+            known = None if number is None else self.registry.formats.get(number)
+            if known is not None and not isinstance(origin.log_format, str):
+                origin.log_format = known
+
+    def begin(
+        self,
+        origins: Sequence[Origin],
+        intake: Intake,
+        silence: Silence | None,
+        hold: Callable[[int], object],
+        start_us: int,
+    ) -> list[int]:
+        """
+        Begin a run over these sources, and return the number of each in the engine.
+
+        Args:
+            origins: The sources.
+            intake: Knows their formats.
+            silence: How long live sources are listened to.
+            hold: Fixes that time for the chunks of a group.
+            start_us: The start of a new journal.
+        """
+        self._intake, self._silence, self._hold = intake, silence, hold
+        if self._journal.is_new:
+            self._steps.append(methodcaller("start", start_us))
+        for origin in origins:
+            self.add_source(origin)
+        for number in set(range(len(self.registry.names))) - set(self._numbers):
+            self._engine.end_source(number)
+            self._steps.append(methodcaller("end_source", number))
+        return self._numbers
+
+    def add_source(self, origin: Origin) -> int:
+        """Add a source, and return its number in the engine; a known one goes on."""
+        registry, engine = self.registry, self._engine
+        number = registry.number(origin.name)
+        if number is not None and number in self._numbers:
+            # The same source is given twice.
+            number = None
+        if number is None:
+            number = engine.add_source()
+            registry.names.append(origin.name)
+            name = NAME + origin.name.encode("utf-8", "surrogateescape")
+            self._steps += [methodcaller("add_source"), methodcaller("note", name)]
+        else:
+            engine.reopen_source(number)
+            self._steps.append(methodcaller("reopen_source", number))
+        if origin.is_live:
+            listened_us = 0 if self._silence is None else self._silence.listened_us
+            engine.listen_to(number, listened_us)
+            self._steps.append(methodcaller("listen_to", number, listened_us))
+        self._numbers.append(number)
+        return number
+
+    def prepare(self, group: Sequence[Item], idle_us: int | None) -> _Round | None:
+        """Collect what is to be written before the round, and return the round."""
+        if idle_us is not None:
+            self._silent = self._idle(idle_us)
+        if all(item.taken is None for item in group):
+            # A later tick does what an earlier one does.
+            self._ticked, self._silent = self._settled(group[-1]), _ignore
+            return None
+        note = self._state_note() if self._journal.is_state_due else None
+        self._journal.collect(self._engine, note)
+        steps = [*self._steps, self._ticked, self._silent]
+        self._steps, self._ticked, self._silent = [], _ignore, _ignore
+        changes = _core.Changes()
+        if note is None:
+            for step in steps:
+                step(changes)
+            changes.answered(self._engine)
+        # Otherwise they are in the state.
+        listened_us = None if self._silence is None else self._silence.listened_us
+        if listened_us is not None:
+            self._hold(listened_us)
+        chunks = [item for item in group if not item.is_settled_anyway and item.is_kept]
+        for item in chunks:
+            position = cast("StampedChunk", item.taken).chunk.position
+            if isinstance(position, FilePosition):
+                changes.note(POSITION + self.positions.note(position))
+        if facts := self.positions.facts():
+            changes.note(POSITION + facts)
+        self._round = _Round(changes, group, listened_us, steps, self._new_formats(chunks))
+        for number in self._round.formats:
+            changes.note(FORMAT + f"{number} {self.registry.formats[number]}".encode())
+        return self._round
+
+    def _new_formats(self, chunks: Iterable[Item]) -> list[int]:
+        """Take note of the formats of sources that have got one, and return their numbers."""
+        known, new = self.registry.formats, []
+        for source in {cast("StampedChunk", item.taken).chunk.source for item in chunks}:
+            number = self._numbers[source]
+            if number not in known:
+                known[number] = cast("Intake", self._intake).spec(source)
+                new.append(number)
+        return new
+
+    def commit(self, prepared: _Round) -> None:
+        """
+        Write and sync a round.
+
+        Raises:
+            CheckpointError: The journal can no longer be written.
+            CommitError: The disk is full.
+        """
+        changes, group, listened_us, _, _ = prepared
+        for item in group:
+            if item.is_settled_anyway:
+                self._settled(item)(changes)
+            elif item.is_kept:
+                changes.delta(item.result, listened_us)
+        try:
+            self._journal.commit(changes)
+        except _core.JournalError as error:
+            kind = CommitError if error.kind == "full" else CheckpointError
+            raise kind(str(error)) from error
+
+    def _settled(self, item: Item) -> Callable[[Changes], object]:
+        """Return what adds a tick, the end of a source, or an abandoned chunk to a round."""
+        taken, now_us = item.taken, item.now_us
+        if taken is None:
+            idle = self._idle(item.result)
+
+            def tick(changes: Changes) -> None:
+                idle(changes)
+                changes.advance(now_us)
+
+            return tick
+        chunk = taken.chunk
+        source = self._numbers[chunk.source]
+        if taken.log_format is None:
+            return methodcaller("end_source", source, chunk.sender)
+        count = _core.count_events(chunk.data, kind=chunk.kind, span=chunk.span)
+        return methodcaller("abandon", source, chunk.sender, now_us, count)
+
+    def _idle(self, listened_us: int) -> Callable[[Changes], object]:
+        if self._silence is None:
+            return _ignore
+        return methodcaller("idle", self._silence.silent_before(listened_us))
+
+    def note_outcome(self, error: BaseException | None) -> None:
+        """Go on after a commit; report a full disk, and its end."""
+        if error is None:
+            if self._is_full:
+                self._is_full = False
+                log_warning(f"{self.path}: there is space again; lines are taken again")
+            return
+        # The chunks have no effect, everything else of the group has.
+        settled = [self._settled(item) for item in self._round.group if item.is_settled_anyway]
+        self._steps = [*self._round.steps, *settled, *self._steps]
+        for number in self._round.formats:
+            del self.registry.formats[number]
+        if isinstance(error, CommitError) and not self._is_full:
+            self._is_full = True
+            log_warning(f"{error}; senders keep their lines until there is space")
+
+    def _state_note(self) -> bytes:
+        return pack({NAME: self.registry.state(), POSITION: self.positions.state()})
+
+    def save(self) -> None:
+        """
+        Write the state at the end of the run, before the input is finished.
+
+        Raises:
+            CheckpointError: It cannot be written.
+        """
+        if self._is_closed:
+            return
+        try:
+            self.positions.facts()
+            self._journal.save(self._engine, self._head, self._state_note())
+        except _core.JournalError as error:
+            raise CheckpointError(f"{error}; the next run goes on from the last round") from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Release the directory."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._journal.close()
+
+
+class _Round(NamedTuple):
+    """What a commit writes."""
+
+    changes: Changes
+    """The changes before those of the group, and all notes."""
+    group: Sequence[Item]
+    listened_us: int | None
+    steps: list[Callable[[Changes], object]]
+    """What had changed the engine before."""
+    formats: list[int]
+    """The sources that have got a format."""
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing."""
