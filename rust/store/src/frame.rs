@@ -3,7 +3,7 @@
 use crate::bytes::Reader;
 use crate::error::{ErrorKind, StoreError};
 use crate::name::{Name, Series};
-use crate::storage::{StoredFile, read_full};
+use crate::storage::{StoredFile, again, read_full};
 
 /// The version of the format.
 ///
@@ -240,7 +240,8 @@ const BLOCK: usize = 256 << 10;
 
 impl<'a, F: StoredFile> Source<'a, F> {
     pub(crate) fn new(file: &'a F, name: Name, place: &'a str) -> Result<Self, StoreError> {
-        let len = file.len().map_err(|error| StoreError::io(place, "cannot read", &error))?;
+        let len =
+            again(|| file.len()).map_err(|error| StoreError::io(place, "cannot read", &error))?;
         Ok(Source { file, name, place, len })
     }
 
@@ -366,7 +367,7 @@ impl<'a, F: StoredFile> Source<'a, F> {
         last: u64,
     ) -> Result<bool, StoreError> {
         let mut block = vec![0; BLOCK];
-        let mut at = from + 1;
+        let mut at = from;
         while at + HEADER as u64 <= self.len {
             let read = self.read(&mut block, at)?;
             if read < HEADER {

@@ -8,7 +8,7 @@ use crate::frame::{Kind, Source};
 use crate::log::read_head;
 use crate::name::Series;
 use crate::state::{names, place_of};
-use crate::storage::{Storage, StoredFile};
+use crate::storage::{Storage, StoredFile, again};
 
 /// What is wrong with the bytes at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn inspect<S: Storage>(
     let newest = newest.max().unwrap_or(0);
     for &name in &found {
         let place = place_of(&storage, name);
-        let file = match storage.open(&name.to_string()) {
+        let file = match again(|| storage.open(&name.to_string())) {
             // A running process has removed it since.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             other => other.map_err(|error| StoreError::io(&place, "cannot open", &error))?,

@@ -6,7 +6,7 @@ use crate::bytes::Reader;
 use crate::error::StoreError;
 use crate::frame::{Kind, Source};
 use crate::name::Name;
-use crate::storage::{Storage, StoredFile};
+use crate::storage::{Storage, StoredFile, again};
 
 /// Where a closed pane is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ fn read_whole<F: StoredFile>(
     source: &Source<'_, F>,
     id: u64,
 ) -> Result<Result<State, (u64, &'static str)>, StoreError> {
-    let (mut at, mut again) = (0, 0);
+    let (mut at, mut size) = (0, 0);
     loop {
         let header = match source.header(at, Some(id))? {
             Ok(header) => header,
@@ -159,7 +159,7 @@ fn read_whole<F: StoredFile>(
         };
         match header.kind {
             Kind::State => break,
-            Kind::Open | Kind::Totals => again += header.size(),
+            Kind::Open | Kind::Totals => size += header.size(),
             Kind::Head | Kind::Round | Kind::Closed => {}
         }
         at = header.end();
@@ -174,7 +174,7 @@ fn read_whole<F: StoredFile>(
     let Some(state) = State::parse(&payload) else {
         return Ok(Err((at, "expected a state, found bytes that are not one")));
     };
-    let again = again + header.size();
+    let again = size + header.size();
     Ok(Ok(State { number: source.name.number, sequence: header.sequence, again, ..state }))
 }
 
@@ -197,13 +197,15 @@ pub(crate) fn place_of(storage: &impl Storage, name: Name) -> String {
 
 pub(crate) fn open<S: Storage>(storage: &mut S, name: Name) -> Result<S::File, StoreError> {
     let place = place_of(storage, name);
-    storage.open(&name.to_string()).map_err(|error| StoreError::io(&place, "cannot open", &error))
+    again(|| storage.open(&name.to_string()))
+        .map_err(|error| StoreError::io(&place, "cannot open", &error))
 }
 
 /// The files of the journal, sorted.
 pub(crate) fn names(storage: &mut impl Storage) -> Result<Vec<Name>, StoreError> {
     let place = storage.place();
-    let found = storage.names().map_err(|error| StoreError::io(&place, "cannot list", &error))?;
+    let found =
+        again(|| storage.names()).map_err(|error| StoreError::io(&place, "cannot list", &error))?;
     let mut names: Vec<Name> = found.iter().filter_map(|name| Name::parse(name)).collect();
     names.sort_unstable();
     Ok(names)
