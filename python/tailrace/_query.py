@@ -59,7 +59,15 @@ if TYPE_CHECKING:
     from tailrace._runtime.run import Run
     from tailrace._snapshot import Snapshot
 
-__all__ = ["Query", "from_files", "from_flume", "from_lines", "from_stdin", "merge"]
+__all__ = [
+    "Query",
+    "checkpoint_directory",
+    "from_files",
+    "from_flume",
+    "from_lines",
+    "from_stdin",
+    "merge",
+]
 __all__ += ["LEAST_PARTIAL_BYTES"]
 
 T = TypeVar("T")

@@ -50,6 +50,8 @@ class Snapshot(metaclass=Public):
         dropped: With `track_ranks`, the keys that were in the rows of the previous snapshot and are
             not in the rows of this one; otherwise None.
         lookback: In a window of several lengths, the index of the length.
+        final: Whether no later snapshot has the same end. False only at the stop of a run with a
+            checkpoint, which the next run goes on from.
 
     >>> window = tr.Window("60s")
     >>> window.add(["a", "b", "a"], times=[0, 10, 40])
@@ -73,6 +75,7 @@ class Snapshot(metaclass=Public):
         "by",
         "dropped",
         "end",
+        "final",
         "keys",
         "lines",
         "lookback",
@@ -92,6 +95,7 @@ class Snapshot(metaclass=Public):
     other: int | None
     dropped: list[dict[str, Any]] | None
     lookback: int
+    final: bool
 
     _layout: Layout
     _rows: list[dict[str, Any]] | None
@@ -113,6 +117,7 @@ class Snapshot(metaclass=Public):
         lookback: int = 0,
         layout: Layout | None = None,
         whole: Table | dict[str, Any] | None = None,
+        final: bool = True,
     ) -> None:
         if by is None:
             by = (next(iter(rows[0])),) if isinstance(rows, list) and rows else ("key",)
@@ -126,6 +131,7 @@ class Snapshot(metaclass=Public):
             by,
             dropped,
             end,
+            final,
             keys,
             lines,
             lookback,
@@ -143,12 +149,12 @@ class Snapshot(metaclass=Public):
         raise AttributeError(f"a snapshot is immutable: {name!r} cannot be deleted")
 
     @classmethod
-    def _of(cls, answer: Answer, layout: Layout) -> Snapshot:
+    def _of(cls, answer: Answer, layout: Layout, *, final: bool = True) -> Snapshot:
         """Return a snapshot of the core."""
         lookback, start, end, keys, total, other, rows, dropped, whole, lines = answer
         return cls(
             _time(start), _time(end), keys, total, rows, lines,
-            by=layout.by, other=other, lookback=lookback, layout=layout, whole=whole,
+            by=layout.by, other=other, lookback=lookback, layout=layout, whole=whole, final=final,
             dropped=None if dropped is None else dropped.to_dicts(),
         )  # fmt: skip
 
@@ -210,7 +216,7 @@ class Snapshot(metaclass=Public):
         return Snapshot(
             self.start, self.end, self.keys, self.total, rows, self.lines,
             by=self.by, other=other, dropped=self.dropped, lookback=self.lookback,
-            layout=self._layout, whole=self._whole,
+            layout=self._layout, whole=self._whole, final=self.final,
         )  # fmt: skip
 
     def to_json(self) -> str:
@@ -332,7 +338,7 @@ class Snapshot(metaclass=Public):
     def _all(self) -> tuple[Any, ...]:
         return (
             self.start, self.end, self.keys, self.total, self.rows, self.lines,
-            self.by, self.other, self.dropped, self.lookback,
+            self.by, self.other, self.dropped, self.lookback, self.final,
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -376,10 +382,11 @@ class Snapshot(metaclass=Public):
 
 
 def _restored(*values: Any) -> Snapshot:  # noqa: ANN401 - as `_all` returns them
-    *first, by, other, dropped, lookback, layout, whole = values
+    *first, by, other, dropped, lookback, final, layout, whole = values
     return Snapshot(
-        *first, by=by, other=other, dropped=dropped, lookback=lookback, layout=layout, whole=whole
-    )
+        *first, by=by, other=other, dropped=dropped, lookback=lookback, layout=layout, whole=whole,
+        final=final,
+    )  # fmt: skip
 
 
 def _time(micros: int | None) -> datetime | None:

@@ -14,9 +14,11 @@ from tailrace._cli.progress import Progress, goes_to_file
 from tailrace._cli.running import UNREADABLE, ended, reload, replayed, say_formats, served
 from tailrace._cli.show import FUNCTIONS, columns, key_fields, note, ranking
 from tailrace._cli.signals import Signals
+from tailrace._errors import CheckpointError
 from tailrace._format_options import naming
 from tailrace._names import choice, is_interval
 from tailrace._outputs.blocks import FORMATS, Blocks
+from tailrace._query import checkpoint_directory
 from tailrace._rendering.text import lines_summary
 from tailrace._samples import Samples
 from tailrace._sizes import size_bytes
@@ -229,9 +231,17 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     if to_end and sys.stderr.isatty():
         say("tailrace: reading standard input to its end; use --window 5m for live results")
     jobs = inputs.jobs(given)
+    checkpoint = None
+    if given.checkpoint is not None:
+        if given.last is not None:
+            raise ValueError("--checkpoint: cannot be combined with --last; use --window")
+        with naming("--checkpoint"):
+            checkpoint = checkpoint_directory(given.checkpoint)
     try:
-        # Before anything is opened, it checks the types of fields.
-        run = query._start(jobs=jobs, checkpoint=given.checkpoint)
+        # Before a source is opened, it checks the types of fields.
+        run = query._start(jobs=jobs, checkpoint=checkpoint)
+    except CheckpointError as error:
+        raise ValueError(f"--checkpoint: {error}") from error
     except ValueError as error:
         option = "--by" if "count by" in str(error) else "--show"
         raise ValueError(f"{option}: {error}") from error

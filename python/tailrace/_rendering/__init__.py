@@ -26,6 +26,7 @@ class Renderable(Protocol):
     lines: LineCounts
     by: tuple[str, ...]
     other: int | None
+    final: bool
     _layout: Layout
 
     @property

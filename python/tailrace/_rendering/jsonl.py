@@ -26,6 +26,7 @@ def line(snapshot: Renderable) -> str:
     value = {
         "start": iso(snapshot.start),
         "end": iso(snapshot.end),
+        **({} if snapshot.final else {"final": False}),
         "keys": snapshot.keys,
         "total": snapshot.total,
         "rows": snapshot.rows,

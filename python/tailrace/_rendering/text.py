@@ -113,6 +113,8 @@ def heading(snapshot: Renderable, *, grouped: bool = True, columns: int | None =
         keys = f"{rows:{comma}} of {keys}"
     events = _counted(snapshot.total, "event", comma)
     with_keys = [Part(f"{events}, {keys}", Style.HEADING)]
+    if not snapshot.final:
+        with_keys.append(Part(", not final", Style.HEADING))
     line = [*with_keys]
     # Of all lines so far: without these, a wrong format would look like no input.
     for how, count in _not_counted(snapshot.lines):

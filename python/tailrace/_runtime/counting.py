@@ -25,6 +25,9 @@ __all__ = ["Counting", "Status"]
 # The number of ticks over which the rate is measured.
 _RATE_TICKS = 6
 
+# Before all ends of windows.
+_NEVER_US = -(2**62)
+
 
 class Status(NamedTuple):
     """The progress of a run."""
@@ -96,6 +99,8 @@ class Counting(Absorber[Snapshot]):
         self.newest_only = False
         # Called before the input ends.
         self._keep: Callable[[], object] | None = None
+        # Which windows are final, if later ones are answered again by the next run.
+        self._final_us: int | None = None
         # How long live sources count as listened to, if that is fixed for the chunks of a group.
         self._listened_us: int | None = None
         # Whether the ends that passed before this process began are still to be answered.
@@ -218,6 +223,10 @@ class Counting(Absorber[Snapshot]):
         keep, self._keep = self._keep, None
         if keep is not None:
             keep()
+            if self._windowed:
+                # Windows that end later can still grow in the next run.
+                reached_us = self._engine.times()[2]
+                self._final_us = _NEVER_US if reached_us is None else reached_us
 
     def stop(self) -> Iterator[Snapshot]:
         """End the input, and yield only the last snapshot."""
@@ -273,8 +282,10 @@ class Counting(Absorber[Snapshot]):
         return map(self._snapshot, answers)
 
     def _snapshot(self, answer: Answer) -> Snapshot:
-        self._answered_us = answer[2]
-        return Snapshot._of((*answer[:-1], self.with_senders(answer[-1])), self._layout)
+        self._answered_us = end_us = answer[2]
+        is_final = self._final_us is None or end_us is None or end_us <= self._final_us
+        lines = self.with_senders(answer[-1])
+        return Snapshot._of((*answer[:-1], lines), self._layout, final=is_final)
 
     def _record_rate(self) -> None:
         self._fed.append((self._clock.steady_us(), self.lines()["fed"]))
