@@ -37,7 +37,7 @@ from tailrace._aggregates import (
 )
 from tailrace._answers import Answers, Batches
 from tailrace._core import __version__
-from tailrace._errors import ProtocolError, TailraceError
+from tailrace._errors import CheckpointError, ProtocolError, TailraceError
 from tailrace._format import Batch, Detection, Format, Reject, detect
 from tailrace._public import Public
 from tailrace._query import Query, from_files, from_flume, from_lines, from_stdin, merge
@@ -50,6 +50,7 @@ __all__ = [
     "Answers",
     "Batch",
     "Batches",
+    "CheckpointError",
     "Detection",
     "Format",
     "LineCounts",

@@ -34,7 +34,7 @@ def decoded(data: bytes) -> dict[str, Any]:
     Return the description that bytes hold.
 
     Raises:
-        ValueError: They have another version, or are no description.
+        ValueError: They have another version, or hold none.
     """
     try:
         found = json.loads(data)

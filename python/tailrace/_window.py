@@ -27,8 +27,9 @@ from tailrace._snapshot import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
-    from typing import NoReturn
+    from typing import NoReturn, Self
 
+    from tailrace._durable_window import DurableWindow
     from tailrace._types import ArrowScalar, ArrowStream, NumpyScalar
 
 __all__ = ["Snapshots", "Window"]
@@ -49,6 +50,10 @@ class Window(metaclass=Public):
     one type. UUIDs are keys as text. A window cannot be pickled or copied; `export` returns its
     content.
 
+    With *checkpoint*, `commit` makes what was added durable, also against `kill -9` and a power
+    cut, and a window that is created with the same directory goes on from there. It is a context
+    manager, and releases the directory at the end.
+
     Args:
         length: The length of the window, or a list of lengths, as for `Query.window`.
         every: The slide, by default the shortest length.
@@ -66,6 +71,14 @@ class Window(metaclass=Public):
             `(other)`, so that totals stay exact.
         max_key_bytes: The memory for keys, as for `Query.max_key_bytes`; by default no limit.
         late: `"keep"` keeps late events for `take_late`. They are counted as late in any case.
+        checkpoint: The directory of a checkpoint, created if it does not exist. Of the arguments
+            above, *top*, *order_by*, *ascending* and *late* may differ from those that it was
+            written with.
+
+    Raises:
+        CheckpointError: The directory is in use, damaged, cannot be read or written, or was written
+            for other arguments.
+        ValueError: An argument is wrong.
 
     >>> window = tr.Window("60s", every="30s")
     >>> window
@@ -93,6 +106,7 @@ class Window(metaclass=Public):
         max_keys: int | None = None,
         max_key_bytes: int | str | None = None,
         late: Literal["count", "keep"] = "count",
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         if not isinstance(late, str) or late not in ("count", "keep"):
             raise ValueError(f"late: expected 'count' or 'keep', found {late!r:.80}")
@@ -105,25 +119,26 @@ class Window(metaclass=Public):
         self._schedule = schedule(length, every, offset)
         ranking = ranked_by(order_by, self._aggregates, self._by)
         self._layout = layout_of(self._by, self._aggregates, ranking, ascending=ascending)
-        self._window = _core.Window(
+        specs = aggregate_specs(self._aggregates, self._by, _VALUES, track_ranks=track_ranks)
+        lateness_us = micros(lateness, "lateness", least=0)
+        if max_key_bytes is not None:
+            max_key_bytes = size_bytes(max_key_bytes, "max_key_bytes")
+        window = _core.Window(
             by=list(self._by),
-            aggregates=aggregate_specs(
-                self._aggregates, self._by, _VALUES, track_ranks=track_ranks
-            ),
+            aggregates=specs,
             settings=window_settings(
                 self._schedule,
                 limit=top,
                 order_by=ranking,
                 ascending=ascending,
                 track_ranks=track_ranks,
-                lateness_us=micros(lateness, "lateness", least=0),
+                lateness_us=lateness_us,
                 max_keys=max_keys,
-                max_key_bytes=(
-                    None if max_key_bytes is None else size_bytes(max_key_bytes, "max_key_bytes")
-                ),
+                max_key_bytes=max_key_bytes,
             ),
             hash_seed=int.from_bytes(os.urandom(8), "little"),
         )
+        self._window: _core.Window | DurableWindow = window
         self._calls = 0
         names = [*self._by, *self._window.fields, "time"]
         if late == "keep" and len(set(names)) < len(names):
@@ -131,6 +146,25 @@ class Window(metaclass=Public):
                 f"late: kept events have the columns {', '.join(names)}, and two have one name; "
                 "rename one"
             )
+        self._durable: DurableWindow | None = None
+        if checkpoint is not None:
+            from tailrace import _durable_window  # noqa: PLC0415 - only with a checkpoint
+
+            description = {
+                "kind": "window",
+                "length": self._schedule.lengths_us,
+                "every": self._schedule.slide_us,
+                "by": self._by,
+                "aggregates": specs,
+                "track_ranks": track_ranks,
+                "offset": self._schedule.offset_us,
+                "lateness": lateness_us,
+                "max_keys": max_keys,
+                "max_key_bytes": max_key_bytes,
+            }
+            directory = _durable_window.directory_of(checkpoint)
+            self._durable = _durable_window.DurableWindow(window, directory, description)
+            self._window = self._durable
 
     def __repr__(self) -> str:
         lengths = ("all" if one is None else short(one) for one in self._schedule.lengths_us)
@@ -323,6 +357,61 @@ class Window(metaclass=Public):
             raise TypeError(
                 f"merge: expected a window, the result of export or a table, found {other!r:.80}"
             )
+
+    def commit(self, position: bytes | None = None) -> None:
+        """
+        Make durable what was added, merged, advanced and finished since the last commit.
+
+        Without it nothing of that is promised: after a crash the window is as after the last
+        commit. The position is durable together with the content, so a program that reads a file or
+        a queue knows from where to go on.
+
+        Args:
+            position: Where the caller has arrived in its input, at most 1 MiB; without it, the last
+                position stays.
+
+        Raises:
+            CheckpointError: Nothing of it is durable, for example because the disk is full; then a
+                commit after space was freed makes all of it durable. After other errors of the disk
+                the window is closed.
+            ValueError: The window has no checkpoint or is closed, or the position is too long.
+            TypeError: The position is not bytes.
+
+        >>> with tr.Window("60s", checkpoint="state") as window:
+        ...     window.add(["a", "b"], times=[0, 1])
+        ...     window.commit(position=b"2 lines")
+        >>> with tr.Window("60s", checkpoint="state") as window:
+        ...     window.position, window.snapshot().total
+        (b'2 lines', 2)
+        """
+        if self._durable is None:
+            raise ValueError(
+                "commit: needs a checkpoint; create the window with checkpoint=DIR, such as "
+                'tr.Window("60s", checkpoint="state")'
+            )
+        from tailrace import _durable_window  # noqa: PLC0415 - loaded already
+
+        self._durable.commit(_durable_window.check_position(position))
+
+    @property
+    def position(self) -> bytes | None:
+        """The position of the last commit that had one, also of an earlier process; or None."""
+        return None if self._durable is None else self._durable.position
+
+    def close(self) -> None:
+        """
+        Release the directory of the checkpoint, which garbage collection does as well.
+
+        What was added since the last commit is not durable.
+        """
+        if self._durable is not None:
+            self._durable.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -26,7 +26,7 @@ __all__ = ["ABOUT", "EXAMPLES", "USAGE", "act", "add_arguments"]
 USAGE = "[OPTIONS] [SOURCE]..."
 
 ABOUT = """\
-Check whether this machine can run tailrace, and what that means.
+Check whether this machine can run tailrace.
 
 It checks versions, the clock and the limit on open files. With --checkpoint it checks the
 directory, its disk and its space, and measures how long it takes until a write is durable. Of each

@@ -7,7 +7,7 @@
 
 _shtab_tailrace_subparsers=(top parse send formats explain doctor completions help)
 
-_shtab_tailrace_top_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --where --since --until --last --strict --by --show --sort -n --limit --window --slide --offset --batch-interval --time --lateness --idle-timeout --max-ahead --max-behind --max-keys --max-key-bytes --format --color)
+_shtab_tailrace_top_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --where --since --until --last --strict --by --show --sort -n --limit --window --slide --offset --batch-interval --time --lateness --idle-timeout --max-ahead --max-behind --max-keys --max-key-bytes --checkpoint --format --color)
 _shtab_tailrace_parse_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --where --since --until --last --strict --fields --format --rejects)
 _shtab_tailrace_send_option_strings=(-h --help --batch --connections --rate)
 _shtab_tailrace_formats_option_strings=(-h --help --format --fields)

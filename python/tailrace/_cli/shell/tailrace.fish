@@ -88,6 +88,7 @@ complete -c tailrace -n '_shtab_tailrace_using top' -l max-ahead -x -d 'with --t
 complete -c tailrace -n '_shtab_tailrace_using top' -l max-behind -x -d 'with live sources and --time log or header: reject lines, as past, that are older than this (default: the window and 1d for flume://, no limit for others)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l max-keys -x -d 'keep at most N keys in a window; the others share one row, (other), and totals stay exact (default: no limit)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l max-key-bytes -x -d 'use at most 64MiB, 1G, ... of memory for keys, each with its bytes and 128 more; new keys share one row, (other), while it is full, and totals stay exact (default: 256MiB with live sources and a window, otherwise no limit)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l checkpoint -rF -d 'keep the state and the positions of files in this directory, so that a run after a crash or a stop goes on where this one was; lines are acknowledged when they are on disk (default: state is in memory only)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l format -xka "text jsonl csv" -d 'print tables, one JSON object per result, or CSV (default: text)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l color -xka "auto always never" -d 'when to color tables; auto is on a terminal unless NO_COLOR is set (default: auto)'
 complete -c tailrace -n '_shtab_tailrace_using top; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
@@ -126,7 +127,7 @@ complete -c tailrace -n '_shtab_tailrace_using explain' -s h -l help -d 'show th
 complete -c tailrace -n '_shtab_tailrace_using explain' -l format -xka "text jsonl" -d 'print text, or one JSON object (default: text)'
 complete -c tailrace -n '_shtab_tailrace_using explain' -l tz -x -d 'time zone, such as Europe/Berlin or +02:00, of times without a zone (default: UTC)'
 complete -c tailrace -n '_shtab_tailrace_using explain; and test $_shtab_tailrace_npos -eq 0' -ka "auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv logfmt csv tsv" -d 'auto|FORMAT'
-complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a doctor -d 'Check whether this machine can run tailrace, and what that means.'
+complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a doctor -d 'Check whether this machine can run tailrace.'
 complete -c tailrace -n '_shtab_tailrace_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using doctor' -l checkpoint -rF -d 'the directory of a checkpoint, which need not exist yet'
 complete -c tailrace -n '_shtab_tailrace_using doctor' -l format -xka "text jsonl" -d 'print text, or one JSON object per line (default: text)'
