@@ -201,7 +201,11 @@ class JournalCommit(Commit):
         """Collect what is to be written before the round, and return the round."""
         if idle_us is not None:
             self._silent = self._idle(idle_us)
-        if all(item.taken is None for item in group):
+        # Facts are about earlier groups, so they are in a state that is taken now.
+        facts = self.positions.facts()
+        if facts:
+            self._steps.append(methodcaller("note", POSITION + facts))
+        elif all(item.taken is None for item in group):
             # A later tick does what an earlier one does.
             self._ticked, self._silent = self._settled(group[-1]), _ignore
             return None
@@ -223,8 +227,6 @@ class JournalCommit(Commit):
             position = cast("StampedChunk", item.taken).chunk.position
             if isinstance(position, FilePosition):
                 changes.note(POSITION + self.positions.note(position))
-        if facts := self.positions.facts():
-            changes.note(POSITION + facts)
         self._round = _Round(changes, group, listened_us, steps, self._new_formats(chunks))
         for number in self._round.formats:
             changes.note(FORMAT + f"{number} {self.registry.formats[number]}".encode())

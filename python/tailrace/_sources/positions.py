@@ -306,8 +306,8 @@ class Positions:
     The table of positions, by the names of files as they were given.
 
     The caller adds the notes of a group of chunks to the round that has their lines. Within a group
-    it calls `note` for each position in order, then `facts`. A state that it takes before includes
-    none of the group.
+    it calls `facts`, then `note` for each position in order. A state that it takes between the two
+    includes none of the group's lines.
     """
 
     def __init__(self) -> None:

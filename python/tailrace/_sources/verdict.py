@@ -70,6 +70,17 @@ class Truncation:
         # Whether there is a copy that is shorter than what was read.
         self.copied = False
 
+    def preference(self, file: OpenFile) -> tuple[int, bool, int]:
+        """
+        Return what sorts it among those that a file may have, the likeliest first.
+
+        After a restart, several contents may begin alike. An inode may have been used again.
+        """
+        if not self.is_resumed:
+            return 0, True, 0
+        content = self.cutter.content
+        return -content.offset, self.cutter.ident != file.ident, -content.number
+
 
 class LogHistory:
     """The contents and files that one followed name has had."""
@@ -131,9 +142,10 @@ class LogHistory:
 
     def resumed_in(self, file: OpenFile, places: Iterable[tuple[str, str]]) -> Truncation | None:
         """Return the content of an earlier process that a file continues, if it has one."""
-        for truncation in reversed(self.truncated):
+        resumed = [each for each in self.truncated if each.is_resumed]
+        for truncation in sorted(resumed, key=lambda each: each.preference(file)):
             cutter = truncation.cutter
-            if truncation.is_resumed and cutter.content.match_in(file.descriptor) == "all":
+            if cutter.content.match_in(file.descriptor) == "all":
                 if cutter.ident != file.ident and self._is_beside(cutter, places):
                     continue
                 self.truncated.remove(truncation)
@@ -342,6 +354,12 @@ def _classify(
     head = file.first(HEAD_BYTES)
     if not head:
         return "pending"
+    # A restart searches for contents of any length, which may be the beginning of a known one.
+    resumed = [each for each in history.truncated if each.is_resumed]
+    if resumed and all(each.cutter.ident != file.ident for each in resumed):
+        found = yield from _match_contents(file, head, history)
+        if found == "known":
+            return found
     truncated_verdict = yield from _match_truncation(file, head, history.truncated)
     if truncated_verdict is not None and truncated_verdict != "part":
         return truncated_verdict
@@ -360,14 +378,17 @@ def _match_truncation(
 ) -> Steps[Literal["rest", "unfinished", "part"] | None]:
     part: Literal["part"] | None = None
     some = [each for each in truncated if _same_start(head, each.cutter.content.head)]
-    for truncation in sorted(some, key=lambda each: each.cutter.ident != file.ident):
+    for truncation in sorted(some, key=lambda each: each.preference(file)):
+        is_same = truncation.is_resumed and file.ident == truncation.cutter.ident
+        if part and truncation.is_resumed and not is_same:
+            # All of it is in a longer content.
+            continue
         try:
             found, gunzip = yield from _compare(file, truncation.cutter.content)
         except EOFError:
             return "unfinished"
         if found == "all":
             file.gunzip = gunzip
-            is_same = truncation.is_resumed and file.ident == truncation.cutter.ident
             file.is_copy = not is_same
             file.is_resumed = truncation.is_resumed
             file.cutter = truncation.cutter
@@ -376,7 +397,7 @@ def _match_truncation(
             return "rest"
         if found == "part":
             # Another copy may be longer, and this one may belong to a later truncation.
-            truncation.copied = True
+            truncation.copied = not truncation.is_resumed
             part = found
     return part
 
@@ -387,6 +408,12 @@ def _match_history(
     # Other compressions are not decompressed, so they cannot be compared.
     if sibling.modified_ns < history.modified_ns or head.startswith(_OTHER_COMPRESSION):
         return "known"
+    return (yield from _match_contents(file, head, history))
+
+
+def _match_contents(
+    file: OpenFile, head: bytes, history: LogHistory
+) -> Steps[Literal["known", "part"] | None]:
     for content in [each for each in reversed(history.contents) if _same_start(head, each.head)]:
         try:
             if _same_gzip(file, content):
