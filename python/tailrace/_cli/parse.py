@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from tailrace import _core
 from tailrace._cli import inputs
 from tailrace._cli.progress import Progress, goes_to_file
-from tailrace._cli.running import UNREADABLE, ended, reload, replayed, say_formats, served
+from tailrace._cli.running import (
+    UNREADABLE,
+    ended,
+    reload,
+    replayed,
+    say_formats,
+    served,
+    warnings_to,
+)
 from tailrace._cli.show import field_names
 from tailrace._cli.signals import Signals
 from tailrace._detection import FALLBACK
@@ -208,7 +216,8 @@ def _run(
             if run.is_unanswered:
                 return signals.code or code
         elif run.live is not None:
-            code = served(run.live, signals, lambda: _serve(run, writer))
+            with warnings_to(say):
+                code = served(run.live, signals, lambda: _serve(run, writer))
             if code == UNREADABLE or run.is_refused:
                 return 2
             if run.problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tailrace._errors import TailraceError, in_words, os_reason
@@ -13,7 +14,7 @@ from tailrace._terminal.streams import say
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from tailrace._cli.progress import Progress
     from tailrace._cli.signals import Signals
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.live import LiveFeeds
     from tailrace._runtime.run import Run
 
-__all__ = ["UNREADABLE", "ended", "reload", "replayed", "say_formats", "served"]
+__all__ = ["UNREADABLE", "ended", "reload", "replayed", "say_formats", "served", "warnings_to"]
 
 O = TypeVar("O")  # noqa: E741 - what is handed out
 
@@ -63,16 +64,6 @@ def served(
 ) -> int:
     """Open a live source, do the work until its end or a signal, and close it."""
     import asyncio  # noqa: PLC0415 - takes 30 ms, and only live sources need it
-    import logging  # noqa: PLC0415 - as above
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            report(_for_people(record.getMessage()))
-
-    logger = logging.getLogger("tailrace")
-    handler = Handler(logging.WARNING)
-    logger.addHandler(handler)
-    logger.propagate = False
 
     async def serve() -> int:
         loop = asyncio.get_running_loop()
@@ -96,14 +87,30 @@ def served(
             signals.post = None
         return 0
 
+    # Not `asyncio.run`, which takes SIGINT for itself.
+    loop = asyncio.new_event_loop()
     try:
-        # Not `asyncio.run`, which takes SIGINT for itself.
-        loop = asyncio.new_event_loop()
-        try:
-            return loop.run_until_complete(serve())
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+        return loop.run_until_complete(serve())
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+@contextmanager
+def warnings_to(report: Callable[[str], object]) -> Iterator[None]:
+    """Report the warnings of the package."""
+    import logging  # noqa: PLC0415 - loaded already where there are warnings
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            report(_for_people(record.getMessage()))
+
+    logger = logging.getLogger("tailrace")
+    handler = Handler(logging.WARNING)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
     finally:
         logger.removeHandler(handler)
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 from tailrace._aggregates import count
 from tailrace._cli import inputs
 from tailrace._cli.progress import Progress, goes_to_file
-from tailrace._cli.running import UNREADABLE, ended, reload, replayed, say_formats, served
+from tailrace._cli.running import (
+    UNREADABLE,
+    ended,
+    reload,
+    replayed,
+    say_formats,
+    served,
+    warnings_to,
+)
 from tailrace._cli.show import FUNCTIONS, columns, key_fields, note, ranking
 from tailrace._cli.signals import Signals
 from tailrace._errors import CheckpointError
@@ -239,7 +247,8 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
             checkpoint = checkpoint_directory(given.checkpoint)
     try:
         # Before a source is opened, it checks the types of fields.
-        run = query._start(jobs=jobs, checkpoint=checkpoint)
+        with nullcontext() if checkpoint is None else warnings_to(say):
+            run = query._start(jobs=jobs, checkpoint=checkpoint)
     except CheckpointError as error:
         raise ValueError(f"--checkpoint: {error}") from error
     except ValueError as error:
@@ -358,7 +367,13 @@ def _run(
         lambda: speak(_so_far(run)),
         lambda: speak(reload(given, run, None)),
     )
-    with signals:
+
+    def report(text: str) -> None:
+        speak(text)
+
+    # Reading files without a checkpoint has no warnings.
+    has_warnings = run.live is not None or given.checkpoint is not None
+    with signals, warnings_to(report) if has_warnings else nullcontext():
         code = 0
         rest: Iterable[Snapshot] = ()
         if run.finite is not None:

@@ -305,19 +305,15 @@ class JournalCommit(Commit):
         return pack({NAME: self.registry.state(), POSITION: self.positions.state()})
 
     def save(self) -> None:
-        """
-        Write the state at the end of the run, before the input is finished.
-
-        Raises:
-            CheckpointError: It cannot be written.
-        """
+        """Write the state at the end of the run, before the input is finished."""
         if self._is_closed:
             return
         try:
             self.positions.facts()
             self._journal.save(self._engine, self._head, self._state_note())
         except _core.JournalError as error:
-            raise CheckpointError(f"{error}; the next run goes on from the last round") from error
+            # Nothing is lost: the rounds are there.
+            log_warning(f"{error}; the next run replays what was written instead")
         finally:
             self.close()
 
