@@ -7,7 +7,7 @@ mod profile;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 use tailrace_core::{
     AGGREGATES, AggregateSpec, Answered, Changes, Chunk, Content, Engine, Format, Logs, Order,
     OrderBy, Origin, RecordError, Replayed, SECOND, Settings, Snapshot, State, Time,
@@ -297,6 +297,16 @@ impl Saved {
     fn restore(&self, engine: &Engine) -> Result<(), RecordError> {
         let needed = engine.restore(&self.state)?;
         assert!(needed.iter().eq(self.closed.iter().map(|(number, _)| number)));
+        self.enter(engine)
+    }
+
+    /// As `restore`, for bytes that may be damaged.
+    fn restored(&self, engine: &Engine) -> Result<(), RecordError> {
+        engine.restore(&self.state)?;
+        self.enter(engine)
+    }
+
+    fn enter(&self, engine: &Engine) -> Result<(), RecordError> {
         for (number, bytes) in &self.closed {
             engine.enter_content(Content::Closed(*number), engine.decode_content(bytes)?)?;
         }
@@ -492,5 +502,92 @@ proptest! {
             prop_assert_eq!(again.step(step, &mut Changes::new()), expected, "{:?}", step);
         }
         prop_assert_eq!(run.finish(), again.finish());
+    }
+
+    #[test]
+    fn a_part_of_a_record_is_an_error_that_names_the_byte(
+        setup in setup(),
+        steps in vec(step(), 0..30),
+    ) {
+        let engine = setup.engine(1, START * SECOND);
+        let mut run = Run { engine, setup: setup.clone(), now: START, listened: 0 };
+        let mut journal = Journal::new(&run);
+        for step in &steps {
+            journal.step(&mut run, step);
+        }
+        let is_damaged = |found: Result<(), RecordError>, end: usize| {
+            matches!(found, Err(RecordError::Damaged { byte, .. }) if byte <= end)
+        };
+        let again = setup.engine(2, START * SECOND);
+        let from = again.save().unwrap().state;
+        for round in &journal.rounds {
+            for end in 0..round.len() {
+                let found = again.replay(&round[..end], &mut |_| {});
+                prop_assert!(is_damaged(found.map(|_| ()), end), "{} of {:?}", end, round);
+            }
+        }
+        // What is damaged changes nothing.
+        prop_assert_eq!(again.save().unwrap().state, from);
+        let saved = Saved::of(&run.engine);
+        for end in 0..saved.state.len() {
+            let found = again.restore(&saved.state[..end]);
+            prop_assert!(is_damaged(found.map(|_| ()), end), "{} of {:?}", end, saved.state);
+        }
+        for (_, content) in saved.closed.iter().chain(&saved.open) {
+            for end in 0..content.len() {
+                let found = again.decode_content(&content[..end]);
+                prop_assert!(is_damaged(found.map(|_| ()), end), "{} of {:?}", end, content);
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_never_panic(
+        setup in setup(),
+        before in vec(step(), 1..40),
+        after in vec(step(), 0..10),
+        edits in vec((any::<Index>(), any::<Index>(), prop_oneof![0..4_u8, any::<u8>()]), 1..4),
+    ) {
+        let engine = setup.engine(1, START * SECOND);
+        let mut run = Run { engine, setup: setup.clone(), now: START, listened: 0 };
+        let mut journal = Journal::new(&run);
+        for step in &before {
+            journal.step(&mut run, step);
+        }
+        let from = journal.saved.as_ref().map_or(0, |(from, _)| *from);
+        let mut records: Vec<&mut Vec<u8>> = journal.rounds[from..].iter_mut().collect();
+        if let Some((_, saved)) = &mut journal.saved {
+            let panes = saved.closed.iter_mut().chain(&mut saved.open);
+            records.extend(panes.map(|(_, content)| content));
+            records.extend(&mut saved.totals);
+            // Most bytes of a small record are interesting.
+            let state = &mut saved.state;
+            for (_, place, to) in &edits {
+                if place.index(2) == 0 {
+                    let place = place.index(state.len());
+                    state[place] = *to;
+                }
+            }
+        }
+        for (record, place, to) in edits {
+            if !records.is_empty() {
+                let record = record.index(records.len());
+                let place = place.index(records[record].len());
+                records[record][place] = to;
+            }
+        }
+        let engine = setup.engine(2, START * SECOND);
+        let restored = match &journal.saved {
+            Some((_, saved)) => saved.restored(&engine),
+            None => Ok(()),
+        };
+        let rounds = || journal.rounds[from..].iter();
+        if restored.is_ok() && rounds().all(|round| engine.replay(round, &mut |_| {}).is_ok()) {
+            let mut again = Run { engine, setup, ..run };
+            for step in &after {
+                again.step(step, &mut Changes::new());
+            }
+            again.finish();
+        }
     }
 }

@@ -6,6 +6,34 @@ use super::pane::Pane;
 use super::totals::Totals;
 use crate::ground::Counters;
 
+/// Returns a copy of a pane. Its dictionary has a key for each entry, so that looking keys up costs
+/// nothing; a key with several entries is in it as often.
+pub(crate) fn copy(
+    mut delta: Delta,
+    table: &KeyTable,
+    other: Option<u32>,
+    (number, pane): (i64, &Pane),
+) -> Delta {
+    let Delta { keys, panes, entries, columns, other: other_id, .. } = &mut delta;
+    panes.push(number);
+    let len = pane.entries().len();
+    keys.reserve(len);
+    entries.extend(pane.entries().iter().map(|&(key, count)| {
+        let key = match other_id {
+            Some(id) if other == Some(key) => *id,
+            None if other == Some(key) => *other_id.insert(keys.other()),
+            _ => keys.take(table, key),
+        };
+        Entry { pane: 0, key, count }
+    }));
+    let pairs: Vec<(u32, u32)> = (0..index32(len)).map(|at| (at, at)).collect();
+    for (column, partials) in columns.iter_mut().zip(pane.columns()) {
+        column.resize(len);
+        column.merge(&**partials, &pairs);
+    }
+    delta
+}
+
 /// Builds a delta from the contents of a state. The delta reuses the hashes of its keys.
 pub(crate) struct DeltaBuilder<'a> {
     delta: Delta,
@@ -39,16 +67,6 @@ impl<'a> DeltaBuilder<'a> {
             column.merge(&**partials, &pairs);
         }
         events
-    }
-
-    /// Returns a copy of a pane, with a dictionary of its own.
-    pub(crate) fn copy(&mut self, fresh: Delta, number: i64, pane: &Pane) -> Delta {
-        self.delta = fresh;
-        self.pane(number, pane);
-        for &(key, _) in pane.entries() {
-            self.numbers[key as usize] = u32::MAX;
-        }
-        std::mem::replace(&mut self.delta, Delta::new(0, Vec::new()))
     }
 
     /// Adds totals that only grow as one pane, and returns their number of events.

@@ -226,6 +226,7 @@ impl ContentReader<'_> {
         if !is_known(null) || !is_known(other) || (null == other && null.is_some()) {
             return None;
         }
+        delta.keys.reserve(count.min(bytes.len()));
         for place in 0..count {
             if Some(place) == null {
                 delta.keys.append(None, self.seed);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::ground::Counters;
 use crate::windows::delta::{Delta, Evicted};
-use crate::windows::delta_builder::DeltaBuilder;
+use crate::windows::delta_builder::{DeltaBuilder, copy};
 use crate::windows::export::SeenKind;
 use crate::windows::keys::{Dictionary, KeyBytes, KeyTable, Seed};
 use crate::windows::pane::Pane;
@@ -143,25 +143,18 @@ impl State {
     /// Returns copies of the closed panes of the window with a number above this one.
     pub(crate) fn closed_panes(&self, after: Option<i64>) -> Vec<(i64, Delta)> {
         let first = self.window.panes.partition_point(|&(number, _)| Some(number) <= after);
-        if first == self.window.panes.len() {
-            return Vec::new();
-        }
         self.copies(self.window.panes.range(first..).map(|(number, pane)| (*number, pane)))
     }
 
     fn copies<'a>(&self, panes: impl Iterator<Item = (i64, &'a Pane)>) -> Vec<(i64, Delta)> {
         let fresh = || Delta::new(0, self.settings.plan.columns());
-        let mut builder = DeltaBuilder::new(fresh(), &self.keys, self.window.other());
-        panes.map(|(number, pane)| (number, builder.copy(fresh(), number, pane))).collect()
+        let other = self.window.other();
+        panes.map(|pane| (pane.0, copy(fresh(), &self.keys, other, pane))).collect()
     }
 
     /// Returns a copy of what the state holds, without the content of closed panes.
     pub(crate) fn save(&self, keys: &[SeenKind], values: &[SeenKind]) -> SavedState {
-        let open = if self.open.is_empty() {
-            Vec::new()
-        } else {
-            self.copies(self.open.iter().map(|(&number, pane)| (number, pane)))
-        };
+        let open = self.copies(self.open.iter().map(|(&number, pane)| (number, pane)));
         let totals = self.window.evicted().map(|totals| {
             let delta = Delta::new(0, self.settings.plan.columns());
             let mut builder = DeltaBuilder::new(delta, &self.keys, self.window.other());

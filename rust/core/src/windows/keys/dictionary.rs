@@ -212,6 +212,12 @@ impl Dictionary {
         self.number_at(at)
     }
 
+    /// Reserves room for more keys.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.entries.reserve(more);
+        self.numbered.reserve(more);
+    }
+
     /// Adds a key that is new, and returns its number. `number` does not find it.
     pub(crate) fn append(&mut self, key: KeyBytes<'_>, seed: &Seed) -> u32 {
         let at = self.push(seed.short_hash(key), key);
