@@ -116,8 +116,8 @@ coverage: build .venv/.dev ## Measure which lines of Rust and Python the tests r
 FUZZ_SECONDS ?= 10
 fuzz: ## Fuzz each target for ten seconds
 	@cd rust/fuzz && cargo build --release --quiet && mkdir -p found && \
-	for target in lines specs detect naive; do \
-		words=lines; test $$target != specs || words=specs; \
+	for target in lines specs detect naive journal; do \
+		words=lines; test ! -e $$target.dict || words=$$target; \
 		cargo run --release --quiet --bin $$target -- found corpus/$$target -dict=$$words.dict \
 			-artifact_prefix=found/ -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 || exit 1; \
 	done

@@ -404,6 +404,17 @@ def test_the_store_depends_on_neither_python_nor_another_workspace_crate():
     assert set(store["dev-dependencies"]) == {"proptest"}
 
 
+def test_only_the_store_touches_a_disk():
+    touches = re.compile(r"\bstd::fs\b|\bstd::os::unix::fs\b|\bfs::\w|\bFile::open\b")
+    found = {
+        crate
+        for crate in ("core", "python", "store")
+        for file in (ROOT / "rust" / crate / "src").rglob("*.rs")
+        if touches.search(RUST_WITHOUT_PATHS.sub(" ", file.read_text()))
+    }
+    assert found == {"store"}
+
+
 def test_every_crate_takes_the_lints_of_the_workspace_where_unsafe_is_forbidden():
     workspace = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]
     assert workspace["lints"]["rust"]["unsafe_code"] == "forbid"

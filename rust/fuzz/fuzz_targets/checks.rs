@@ -2,8 +2,15 @@
 //! that each input is about one of them. New entries of `lists::FORMATS` are only appended, to keep
 //! old inputs valid.
 
+#[path = "../../store/tests/journal/disk.rs"]
+#[allow(dead_code, reason = "the tests of the store need more of it")]
+mod disk;
+mod edits;
 mod lists;
 mod parsers;
+#[path = "../../store/tests/journal/workload.rs"]
+#[allow(dead_code, reason = "the tests of the store need more of it")]
+mod workload;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -13,6 +20,7 @@ use tailrace_core::{
     count_matches, lossy,
 };
 
+pub use edits::journal;
 pub use parsers::naive;
 
 /// A value of a line, for comparison.

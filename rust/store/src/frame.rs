@@ -164,7 +164,9 @@ impl Header {
             number: reader.i64()?,
             crc: reader.u32().and_then(|_| reader.u32())?,
         };
-        is_plausible.then_some(header)
+        // Sums with them are in range, whatever a file says.
+        let is_in_range = [header.sequence, header.synced, header.byte].iter().all(|&n| n < 1 << 63);
+        (is_plausible && is_in_range).then_some(header)
     }
 
     /// The byte after the frame.
