@@ -55,6 +55,7 @@ class _Results(Generic[T]):
         self._closed = True
         if self._plain is not None:
             self._plain.close()
+        self.run.close()
 
     async def anext(self) -> T:
         if self._awaited is None:
@@ -71,6 +72,7 @@ class _Results(Generic[T]):
         self._closed = True
         if self._awaited is not None:
             await self._awaited.aclose()
+        self.run.close()
 
     def lines(self) -> LineCounts:
         lines: LineCounts = self.run.processor.lines()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tailrace import _core
 from tailrace._aggregates import aggregate_specs
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.clock import Silence
     from tailrace._runtime.stage import Origin
     from tailrace._sources import LiveSource, Source
+    from tailrace._sources.flume import Flume
     from tailrace._specs import QuerySpec, WindowSpec
 
 __all__ = ["opened", "resume"]
@@ -65,9 +66,13 @@ def resume(
     if silence is not None:
         silence.listened_us = journal.restored.listened_us
     journal.keep_formats(origins)
+    first = 0
     for source in sources:
         if isinstance(source, Resumable):
             source.resume(journal.positions)
+        elif origins[first].has_senders:
+            cast("Flume", source).expect(journal.senders(origins[first]))
+        first += source.count
     return Clock(not_before_us=journal.restored.now_us)
 
 

@@ -139,6 +139,13 @@ class JournalCommit(Commit):
             return f"state in {self.path}"
         return f"state in {self.path}, with {lines:,} line{'s' * (lines != 1)} from before"
 
+    def senders(self, origin: Origin) -> list[bytes]:
+        """Return the peers that the watermark of a source waits for."""
+        number = self.registry.number(origin.name)
+        known = [] if number is None else self._engine.senders(number)
+        # A name from a header has a mark before it; those end when they are idle.
+        return [sender for sender in known if not sender.startswith(b"=")]
+
     def keep_formats(self, origins: Iterable[Origin]) -> None:
         """Give sources the formats that were detected before."""
         for origin in origins:

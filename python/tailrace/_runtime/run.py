@@ -115,6 +115,10 @@ class Run(Generic[P, O]):
         """Return the counters of each stage, by its name."""
         return {"receive": self.intake.counts, **self.pump.counts()}
 
+    def close(self) -> None:
+        """Release what the commit holds, after the last result."""
+        self.pump.commit.close()
+
     def __iter__(self) -> Iterator[O]:
         """Yield every result."""
         return self.results()
@@ -136,7 +140,7 @@ class Run(Generic[P, O]):
         try:
             yield
         except BaseException:
-            self.pump.commit.close()
+            self.close()
             raise
 
     def _read(self) -> Generator[O, None, None]:

@@ -26,6 +26,7 @@ from tailrace._sources.flume_watch import Watch
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
     from tailrace._sources import Chunk
     from tailrace._sources.flume_listener import Peer
@@ -91,6 +92,7 @@ class Flume:
         self._all_closed = asyncio.Event()
         self._queues = Queues()
         self._senders: Senders | None = None
+        self._expected: Sequence[bytes] = ()
         self._complaints = Complaints(_log)
         self._report_s = _REPORT_S
         # The ends of senders, to be returned.
@@ -115,10 +117,16 @@ class Flume:
         self.waiting = self._queues.waiting
         self.is_full = False
 
+    def expect(self, senders: Sequence[bytes]) -> None:
+        """Name the senders of an earlier process, which end unless they connect in time."""
+        self._expected = senders
+
     async def open(self) -> str:
         """Start listening, and return the addresses for the start-up line."""
         loop = asyncio.get_running_loop()
         self._senders = Senders(loop, self._end_sender)
+        for sender in self._expected:
+            self._senders.expect(sender)
         self.watch.start(loop)
         self._limit = descriptors_for(self._limit)
         peers = await self._listener.open(*self._address)

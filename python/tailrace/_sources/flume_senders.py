@@ -36,6 +36,11 @@ class Senders:
         if (timer := self._ending.pop(sender, None)) is not None:
             timer.cancel()
 
+    def expect(self, sender: bytes) -> None:
+        """End an address that has sent events to an earlier process, unless it connects in time."""
+        self._has_sent.add(sender)
+        self._ending[sender] = self._loop.call_later(SENDER_END_S, self._ended, sender)
+
     def closed(self, sender: bytes, *, has_sent: bool) -> None:
         """Stop counting a connection of which nothing is queued."""
         if has_sent:

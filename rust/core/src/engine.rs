@@ -835,7 +835,7 @@ mod tests {
             engine.finish().unwrap();
             let answers = std::iter::from_fn(|| engine.with(State::next_snapshot).unwrap());
             let fed: Vec<_> = answers.map(|answer| (answer.end, answer.lines.fed)).collect();
-            assert_eq!(fed, [(Some(1_010), 2)]);
+            assert_eq!(fed, [(Some(1_040), 2)]);
         }
     }
 

@@ -117,9 +117,9 @@ impl Schedule {
         line: Option<i64>,
         drain: bool,
     ) -> (Option<i64>, Option<i64>) {
-        if self.clock == Clock::Events {
-            // The log can continue after the newest event with filtered lines. The last snapshot is
-            // taken at the end of the log, so that its counters include them.
+        if self.clock != Clock::Manual {
+            // The input can continue after the newest event with filtered lines. The last snapshot
+            // is taken at its end, so that its counters include them.
             self.line = line.filter(|_| line > event);
         }
         let newest = event.max(self.line).map(|number| self.ceil(number));
