@@ -7,7 +7,7 @@ use super::totals::Totals;
 use crate::ground::Counters;
 
 /// Returns a copy of a pane. Its dictionary has a key for each entry, so that looking keys up costs
-/// nothing; a key with several entries is in it as often.
+/// nothing: a text with several entries is in it as often.
 pub(crate) fn copy(
     mut delta: Delta,
     table: &KeyTable,
@@ -18,11 +18,14 @@ pub(crate) fn copy(
     panes.push(number);
     let len = pane.entries().len();
     keys.reserve(len);
+    let mut null_id = None;
     entries.extend(pane.entries().iter().map(|&(key, count)| {
-        let key = match other_id {
-            Some(id) if other == Some(key) => *id,
-            None if other == Some(key) => *other_id.insert(keys.other()),
-            _ => keys.take(table, key),
+        let key = if table.key(key).is_some() {
+            keys.take(table, key)
+        } else if other == Some(key) {
+            *other_id.get_or_insert_with(|| keys.other())
+        } else {
+            *null_id.get_or_insert_with(|| keys.take(table, key))
         };
         Entry { pane: 0, key, count }
     }));

@@ -109,9 +109,12 @@ impl State {
                 None => self.window.forget_answers(),
                 // The other lengths keep the ranks of the answer before.
                 Some(lengths) if lengths < all => {
-                    if before.is_some() && before >= self.schedule.answered() {
-                        let lengths = Some(all);
-                        self.answer(Answered { end: before?, lengths, before: None })?;
+                    let is_partly =
+                        before == self.schedule.answered() && self.lengths_answered < all;
+                    if let Some(end) = before
+                        && (is_partly || before > self.schedule.answered())
+                    {
+                        self.answer(Answered { end, lengths: Some(all), before: None })?;
                     }
                     self.rank_due();
                 }

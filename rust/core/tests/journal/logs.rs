@@ -1,18 +1,15 @@
-//! An engine that is restored from its journal at any moment is the one that never stopped.
-
-#![expect(clippy::unwrap_used, reason = "what fails here is a failed test")]
-
-#[path = "../src/ground/profile.rs"]
-mod profile;
+//! Engines for logs.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tailrace_core::{
-    AGGREGATES, AggregateSpec, Answered, Changes, Chunk, Content, Engine, Format, Logs, Order,
-    OrderBy, Origin, RecordError, Replayed, SECOND, Settings, Snapshot, State, Time,
-    encode_content,
+    AGGREGATES, AggregateSpec, Answered, Changes, Chunk, Engine, Format, Logs, Order, OrderBy,
+    Origin, RecordError, Replayed, SECOND, Settings, State, Time,
 };
+
+use super::profile;
+use super::saved::{Saved, shown, spec};
 
 const FORMAT: &str = "tsv:time:epoch,key:text,size:int,cost:float";
 /// The time of everything, so that no time is near the epoch.
@@ -72,17 +69,6 @@ fn aggregates(which: &[usize]) -> Vec<AggregateSpec> {
         spec(place, known.name, fields)
     };
     which.iter().enumerate().map(ask).collect()
-}
-
-fn spec(place: usize, function: &str, fields: Vec<&str>) -> AggregateSpec {
-    let is_bounded = matches!(function, "quantile" | "approx_count_distinct");
-    AggregateSpec {
-        name: format!("{function}{place}"),
-        function: function.to_owned(),
-        fields: fields.into_iter().map(str::to_owned).collect(),
-        number: if function == "top_values" { 3.0 } else { 0.5 },
-        error: if is_bounded { 0.05 } else { 0.0 },
-    }
 }
 
 impl Setup {
@@ -265,58 +251,6 @@ impl Run {
         let mut answers = self.answers(usize::MAX);
         answers.extend(self.seen());
         answers
-    }
-}
-
-/// Compares equal even for NaN.
-fn shown(snapshot: &Snapshot) -> String {
-    format!("{snapshot:?}")
-}
-
-/// A saved state as bytes.
-#[derive(Clone, Debug, PartialEq)]
-struct Saved {
-    state: Vec<u8>,
-    closed: Vec<(i64, Vec<u8>)>,
-    open: Vec<(i64, Vec<u8>)>,
-    totals: Option<Vec<u8>>,
-}
-
-impl Saved {
-    fn of(engine: &Engine) -> Self {
-        let saved = engine.save().unwrap();
-        let encoded = |panes: Vec<_>| -> Vec<(i64, Vec<u8>)> {
-            panes.iter().map(|(number, delta)| (*number, encode_content(delta))).collect()
-        };
-        let closed = encoded(engine.closed_panes(None).unwrap());
-        assert!(closed.iter().map(|(number, _)| *number).eq(saved.closed));
-        let totals = saved.totals.as_ref().map(encode_content);
-        Self { state: saved.state, closed, open: encoded(saved.open), totals }
-    }
-
-    fn restore(&self, engine: &Engine) -> Result<(), RecordError> {
-        let needed = engine.restore(&self.state)?;
-        assert!(needed.iter().eq(self.closed.iter().map(|(number, _)| number)));
-        self.enter(engine)
-    }
-
-    /// As `restore`, for bytes that may be damaged.
-    fn restored(&self, engine: &Engine) -> Result<(), RecordError> {
-        engine.restore(&self.state)?;
-        self.enter(engine)
-    }
-
-    fn enter(&self, engine: &Engine) -> Result<(), RecordError> {
-        for (number, bytes) in &self.closed {
-            engine.enter_content(Content::Closed(*number), engine.decode_content(bytes)?)?;
-        }
-        for (number, bytes) in &self.open {
-            engine.enter_content(Content::Open(*number), engine.decode_content(bytes)?)?;
-        }
-        if let Some(bytes) = &self.totals {
-            engine.enter_content(Content::Totals, engine.decode_content(bytes)?)?;
-        }
-        engine.finish_restore()
     }
 }
 
