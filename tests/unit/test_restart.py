@@ -56,7 +56,7 @@ def test_an_end_that_can_still_grow_is_marked_and_comes_again(tmp_path: Path):
     assert urls(second) == {"/a": 1, "/b": 1}
 
 
-def test_without_a_checkpoint_every_result_is_final(tmp_path: Path):
+def test_without_a_checkpoint_every_result_is_final():
     with running("top", "flume://127.0.0.1:0", "--format", "jsonl", "--window", "1d") as process:
         send(process, "/a")
         assert process.end(signal.SIGTERM) == 0
@@ -143,10 +143,8 @@ def test_the_clock_is_not_before_the_last_time_of_an_earlier_process():
     said: list[str] = []
     clock = Clock(lambda: 10 * 10**9, lambda: 0, said.append, not_before_us=25_000_000)
     assert clock.now_us() == 25_000_000
-    assert said == [
-        "the clock is 15 s before the last time in the checkpoint; arrival times are held until it "
-        "has caught up"
-    ]
+    (message,) = said
+    assert message.startswith("the clock is 15 s before the last time in the checkpoint; ")
     assert Clock(lambda: 30 * 10**9, lambda: 0, not_before_us=25_000_000).now_us() == 30_000_000
 
 
