@@ -42,13 +42,12 @@ impl StoreError {
     }
 
     pub(crate) fn damaged(place: &str, byte: u64, what: &str) -> StoreError {
-        StoreError::new(
-            ErrorKind::Damaged,
-            format!(
-                "{place}: byte {byte}: {what}; restore the directory from a backup, \
-                 or start with an empty one"
-            ),
-        )
+        StoreError::new(ErrorKind::Damaged, format!("{place}: byte {byte}: {what}; {RESTORE}"))
+    }
+
+    pub(crate) fn missing(place: &str) -> StoreError {
+        let message = format!("{place}: expected this file, found none; {RESTORE}");
+        StoreError::new(ErrorKind::Damaged, message)
     }
 
     pub(crate) fn io(place: &str, action: &str, error: &io::Error) -> StoreError {
@@ -62,6 +61,8 @@ impl StoreError {
         self
     }
 }
+
+const RESTORE: &str = "restore the directory from a backup, or start with an empty one";
 
 impl fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

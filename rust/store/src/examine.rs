@@ -104,7 +104,7 @@ pub(crate) fn examine(storage: &mut impl Storage) -> Result<Plan, StoreError> {
 }
 
 fn missing(storage: &impl Storage, name: Name) -> StoreError {
-    StoreError::damaged(&place_of(storage, name), 0, "expected this file, found none")
+    StoreError::missing(&place_of(storage, name))
 }
 
 fn head_of(

@@ -165,7 +165,8 @@ impl Header {
             crc: reader.u32().and_then(|_| reader.u32())?,
         };
         // Sums with them are in range, whatever a file says.
-        let is_in_range = [header.sequence, header.synced, header.byte].iter().all(|&n| n < 1 << 63);
+        let is_in_range =
+            [header.sequence, header.synced, header.byte].iter().all(|&n| n < 1 << 63);
         (is_plausible && is_in_range).then_some(header)
     }
 

@@ -43,7 +43,7 @@ pub struct FrameInfo {
 }
 
 /// How often a directory is looked at that changes meanwhile.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 20;
 
 /// Hands out every frame of every file, in order, and returns the warnings of a recovery.
 ///
@@ -68,16 +68,15 @@ pub fn inspect<S: Storage>(
         };
         walk(&Source::new(&file, name, &place)?, is_growing, &mut each)?;
     }
+    // A process that writes meanwhile can cause an error, but not the same one twice.
     let mut last = examine(&mut storage);
-    for _ in 1..ATTEMPTS {
-        if last.is_ok() {
+    for _ in 0..ATTEMPTS {
+        let Err(error) = &last else { break };
+        let again = examine(&mut storage);
+        if again.as_ref().is_err_and(|other| other == error) {
             break;
         }
-        let before = names(&mut storage)?;
-        last = examine(&mut storage);
-        if names(&mut storage)? == before {
-            break;
-        }
+        last = again;
     }
     last.map(|plan| plan.warnings)
 }

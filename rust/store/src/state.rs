@@ -118,8 +118,7 @@ pub(crate) fn read_state<S: Storage>(
         let name = Name::state(number);
         let place = place_of(storage, name);
         if !names.contains(&name) {
-            let what = "expected this file, which has panes of the window, found none";
-            return Ok(Err(StoreError::damaged(&place, 0, what)));
+            return Ok(Err(StoreError::missing(&place)));
         }
         let file = open(storage, name)?;
         let source = Source::new(&file, name, &place)?;

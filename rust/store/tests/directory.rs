@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tailrace_store::{Content, Directory, ErrorKind, Store, StoreError, inspect};
+use tailrace_store::{Content, Directory, ErrorKind, Problem, Store, StoreError, inspect};
 
 /// A directory that is removed at the end.
 struct Temporary(PathBuf);
@@ -120,6 +120,40 @@ fn one_process_at_a_time() {
     assert_eq!(kinds, ["head"]);
     drop(store);
     open(&place.0).unwrap();
+}
+
+#[test]
+fn a_directory_can_be_inspected_while_it_is_written() {
+    let place = Temporary::new();
+    let mut store = open(&place.0).unwrap();
+    let (ended, is_ended) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut sizes = 0;
+            for number in 0.. {
+                store.append(&vec![b'r'; [0, 20_000, 400_000][sizes % 3]]).unwrap();
+                sizes += 1;
+                store.add_closed(number, &[b'p'; 300]).unwrap();
+                if number % 4 == 3 {
+                    let closed: Vec<i64> = ((number - 6).max(0)..=number).collect();
+                    store.write_state(b"query", b"state", &closed, &[], None).unwrap();
+                }
+                if is_ended.try_recv().is_ok() {
+                    break;
+                }
+            }
+        });
+        let mut newest = 0;
+        for _ in 0..200 {
+            inspect(Directory::open(&place.0).unwrap(), |frame| {
+                assert!(!matches!(frame.problem, Some(Problem::Damage(_))), "{frame:?}");
+                newest = newest.max(frame.sequence);
+            })
+            .unwrap();
+        }
+        ended.send(()).unwrap();
+        assert!(newest > 0);
+    });
 }
 
 #[test]

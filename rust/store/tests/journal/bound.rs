@@ -1,6 +1,6 @@
 //! A long run takes no more of a disk than its bound.
 
-use tailrace_store::{LOG_BYTES, Load, Store};
+use tailrace_store::{ErrorKind, LOG_BYTES, Load, Store};
 
 use crate::disk::{Disk, Random};
 
@@ -63,5 +63,27 @@ fn a_state_is_due_after_many_small_rounds() {
     let mut store = Store::open(disk.storage(), b"query", 77).unwrap();
     assert!(store.is_state_due());
     store.write_state(b"query", b"state", &[], &[], None).unwrap();
+    assert!(!store.is_state_due());
+}
+
+#[test]
+fn a_state_that_does_not_fit_is_due_again_later() {
+    let disk = Disk::default();
+    let mut store = Store::open(disk.storage(), b"query", 77).unwrap();
+    let noise = Random(8).bytes(ROUND);
+    while !store.is_state_due() {
+        store.append(&noise).unwrap();
+    }
+    disk.full_within(disk.operations()..disk.operations() + 20, 28);
+    let error = store.write_state(b"query", &noise, &[], &[], None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full);
+    assert!(!store.is_state_due());
+    while disk.operations() < 100 {
+        store.append(b"").map_or_else(|error| assert_eq!(error.kind(), ErrorKind::Full), |()| ());
+    }
+    assert!(!store.is_state_due());
+    store.append(&noise).unwrap();
+    assert!(store.is_state_due());
+    store.write_state(b"query", &noise, &[], &[], None).unwrap();
     assert!(!store.is_state_due());
 }
