@@ -1,4 +1,4 @@
-"""An open file of a followed log, uncompressed or gzip, and how far it was read."""
+"""An open file of a followed log, maybe compressed, and how far it was read."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from tailrace._errors import TailraceError
 from tailrace._sources.content import Fingerprint
 from tailrace._sources.header import header_before, header_in
 from tailrace._sources.plain import hole_end
-from tailrace._sources.unpacking import GZIP, Unpacked
+from tailrace._sources.unpacking import LONGEST_MAGIC, Packing, Unpacked, packing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,17 +59,28 @@ class OpenFile:
         try:
             status = os.fstat(self.descriptor)
             _refuse_odd(status.st_mode, path)
-            packed = os.pread(self.descriptor, len(GZIP.magics[0]), 0).startswith(GZIP.magics)
+            self.packing = packing(os.pread(self.descriptor, LONGEST_MAGIC, 0))
+            self.unpacked = self._unpacked()
         except BaseException:
             self.close()
             raise
         self.ident: Ident = (status.st_dev, status.st_ino)
         cutter.ident = self.ident
-        self.gunzip = Unpacked.of_file(self.descriptor, GZIP) if packed else None
 
     def close(self) -> None:
         """Close the file."""
         os.close(self.descriptor)
+
+    def _unpacked(self) -> Unpacked | None:
+        """Return its decompressor; None if it is not compressed, or cannot be decompressed."""
+        try:
+            return None if self.packing is None else self.from_beginning()
+        except TailraceError:
+            return None
+
+    def from_beginning(self) -> Unpacked:
+        """Return a decompressor at its beginning."""
+        return Unpacked.of_file(self.descriptor, cast("Packing", self.packing))
 
     @property
     def content(self) -> Fingerprint:
@@ -83,8 +95,8 @@ class OpenFile:
             EOFError: The file is compressed and truncated.
             DamagedError: The file is compressed and damaged.
         """
-        if self.gunzip is not None:
-            return self.gunzip.read(self._piece_bytes)
+        if self.unpacked is not None:
+            return self.unpacked.read(self._piece_bytes)
         size = min(self.size - self.content.offset, self._piece_bytes)
         if size <= 0:
             return b""
@@ -99,20 +111,20 @@ class OpenFile:
 
     def was_truncated(self) -> bool:
         """Return whether the bytes before the offset have changed or are missing."""
-        if self.gunzip is not None:
+        if self.unpacked is not None:
             return False
         return self.size < self.content.offset or not self.content.end_matches(self.descriptor)
 
     def header_before(self, header: Header) -> bytes:
         """Return the lines before the offset that name the columns."""
-        if self.gunzip is None:
+        if self.unpacked is None:
             return header_before(self.descriptor, self.content.offset, header)
         return header_in(self._before(self.content.offset), header)
 
     def _before(self, end: int) -> Iterator[bytes]:
         """Yield the decompressed text before an offset."""
-        gunzip = Unpacked.of_file(self.descriptor, GZIP)
-        while end > 0 and (data := gunzip.read(min(end, READ_BYTES))):
+        unpacked = self.from_beginning()
+        while end > 0 and (data := unpacked.read(min(end, READ_BYTES))):
             end -= len(data)
             yield data
 
@@ -123,13 +135,13 @@ class OpenFile:
 
     def first(self, size: int) -> bytes:
         """Return the first `size` bytes, decompressed, or fewer if the file is shorter."""
-        if self.gunzip is None:
+        if self.unpacked is None:
             return os.pread(self.descriptor, size, 0)
         first = b""
-        gunzip = Unpacked.of_file(self.descriptor, GZIP)
+        unpacked = self.from_beginning()
         # A file that is being written may end anywhere.
         with suppress(EOFError):
-            while len(first) < size and (data := gunzip.read(size - len(first))):
+            while len(first) < size and (data := unpacked.read(size - len(first))):
                 first += data
         return first
 

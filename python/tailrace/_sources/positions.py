@@ -25,7 +25,7 @@ from typing import (
 from tailrace._sources.content import Fingerprint, samples_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tailrace._sources import FilePosition
     from tailrace._sources.siblings import Ident
@@ -188,6 +188,11 @@ class KnownLog:
         """Record what a content is now."""
         number = self.number_of(content)
         self._record(_STATUS.pack(b"S", self.number, number, _STATUSES.index(status)))
+
+    def leave(self, numbers: Iterable[int]) -> None:
+        """Record that contents are read under other names from now on."""
+        for number in numbers:
+            self._record(_STATUS.pack(b"S", self.number, number, _STATUSES.index("read")))
 
     def _record(self, fact: bytes) -> None:
         self.facts.append((self.serial, fact))

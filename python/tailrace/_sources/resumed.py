@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from contextlib import closing, suppress
 from copy import copy
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tailrace._sources import Chunk
@@ -20,7 +19,7 @@ from tailrace._sources.content import HEAD_BYTES, Fingerprint
 from tailrace._sources.cutter import Cutter
 from tailrace._sources.header import header_in
 from tailrace._sources.rotation import FollowedLog
-from tailrace._sources.siblings import siblings
+from tailrace._sources.siblings import was_renamed
 from tailrace._sources.unpacking import LONGEST_MAGIC, DamagedError, Unpacked, packing
 
 if TYPE_CHECKING:
@@ -70,12 +69,7 @@ class GivenFiles:
 
     def is_rotated(self, path: str) -> bool:
         """Return whether the name of a file shows that another given file was renamed to it."""
-        return any(
-            sibling.path == path and sibling.is_rotated
-            for other in self._paths
-            if other != path and os.path.basename(path).startswith(Path(other).stem)  # noqa: PTH119 - names stay text
-            for sibling in siblings(str(Path(other).parent), Path(other).name)
-        )
+        return any(was_renamed(path, other) for other in self._paths)
 
     def _find(self, path: str) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -142,8 +136,12 @@ def added_lines(
     others = {ident for ident in given.idents.values() if ident != own}
     log = FollowedLog(path, 0, Changes(), [], known=known, others=others, piece_bytes=piece_bytes)
     owner, content = given.found(path)
-    adopted = None if owner is known else content
-    log.resume(known_elsewhere=given.elsewhere(path, known), adopted=adopted)
+    elsewhere = given.elsewhere(path, known)
+    known.leave(elsewhere)
+    if content is not None and owner is known:
+        log.resume(elsewhere=elsewhere, here=content.number)
+    else:
+        log.resume(elsewhere=elsewhere, adopted=content)
     try:
         log.start(from_end=False, header=header)
         yield from log.read_once(is_rotated=given.is_rotated(path))

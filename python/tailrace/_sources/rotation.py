@@ -129,19 +129,24 @@ class FollowedLog:
     # Called by the source.
 
     def resume(
-        self, *, known_elsewhere: Container[int] = (), adopted: KnownContent | None = None
+        self,
+        *,
+        elsewhere: Container[int] = (),
+        here: int | None = None,
+        adopted: KnownContent | None = None,
     ) -> None:
         """
         Continue where an earlier process ended; call it for all names before `start`.
 
         Args:
-            known_elsewhere: The numbers of contents that are read under another name.
-            adopted: A content that another name had.
+            elsewhere: The numbers of contents that are read under another name from now on.
+            here: The number of the content that the file under the name has, if that is known.
+            adopted: The same, if another name had that content.
         """
         if self._known is not None:
             self._places |= self._known.places
             self._newly_modified_ns = self._known.modified_ns
-            self.history.resume(self._known, known_elsewhere)
+            self.history.resume(self._known, elsewhere, here)
         if adopted is not None:
             self.history.adopt(adopted)
 
@@ -301,7 +306,7 @@ class FollowedLog:
     def _find_beginning(self, file: OpenFile) -> None:
         """Position the file at the first line that was not read yet."""
         # A log that is being written is not compressed, whatever its first bytes are.
-        file.gunzip = None
+        file.unpacked = None
         begin, self._begin = self._begin, None
         if begin is not None and begin[0] == file.ident:
             self._skip(file, begin[1])
@@ -310,8 +315,7 @@ class FollowedLog:
         if (resumed := self.history.resumed_in(file, self._places)) is not None:
             file.cutter = resumed.cutter
             file.cutter.ident = file.ident
-            if not file.content.number:
-                self._record(file, "current")
+            self._record(file, "current")
             self._resume_header(file)
             return
         for log in self._logs:
@@ -382,7 +386,7 @@ class FollowedLog:
                 _log.warning(
                     "%s: damaged file: %s; the lines before the damage were read", file.path, error
                 )
-            if file.is_copy or file.gunzip is not None:
+            if file.is_copy or file.unpacked is not None:
                 yield from self._release(file)
         return True
 
@@ -424,7 +428,7 @@ class FollowedLog:
         else:
             self._held.remove(file)
         self.history.remember(file.content)
-        self.history.know(file, file.content if file.gunzip is None else None)
+        self.history.know(file, file.content if file.unpacked is None else None)
         yield list(file.cutter.finish())
         if self._known is not None:
             self._known.set_status(file.content, "read")
@@ -485,12 +489,17 @@ class FollowedLog:
 
     def _warn_lost(self, truncation: Truncation) -> None:
         """Log that the rest of a content was not found."""
-        ident = truncation.cutter.ident
-        if truncation.is_resumed and not (self._current and self._current.ident == ident):
+        offset = truncation.cutter.content.offset
+        if truncation.is_resumed and not self.holds(truncation.cutter.ident):
+            _log.warning("%s: was deleted at byte %d; lines after it are lost", self.path, offset)
+            return
+        if truncation.is_resumed:
+            # A new file may have the same inode.
             _log.warning(
-                "%s: was deleted at byte %d; lines after it are lost",
+                "%s: was truncated or deleted at byte %d, and no copy was found in its directory; "
+                "lines after it are lost, and reading continues from the beginning",
                 self.path,
-                truncation.cutter.content.offset,
+                offset,
             )
             return
         _log.warning(

@@ -12,14 +12,26 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Ident", "Sibling", "changed_ns", "listed", "oldest_first", "places", "siblings"]
+__all__ = [
+    "Ident",
+    "Sibling",
+    "changed_ns",
+    "listed",
+    "oldest_first",
+    "places",
+    "siblings",
+    "was_renamed",
+]
 
 Ident = tuple[int, int]
 """The device and the inode."""
 
 # What rotation adds to a name: a number, a date, or a word such as "old". `access.log-ssl` is
 # another log, and `access.log.1.tmp` is not complete yet.
-_ROTATED = re.compile(r"[.\-_~@]?(?:(?P<stamp>\d[\w:.+\-]*?)|old|bak|prev)(?:\.gz)?", re.ASCII)
+_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+_ROTATED = re.compile(
+    r"[.\-_~@]?(?:(?P<stamp>\d[\w:.+\-]*?)|old|bak|prev)(?:\.(?:gz|bz2|xz|zst))?", re.ASCII
+)
 _UNFINISHED = re.compile(r".*[.\-_](?:tmp|temp|part|partial|swp|lock)", re.ASCII)
 _LONGEST_NUMBER = 4
 
@@ -42,7 +54,12 @@ class Sibling(NamedTuple):
     @property
     def is_rotated(self) -> bool:
         """Whether its name has the form that rotation gives."""
-        return bool(_ROTATED.fullmatch(self.suffix) and not _UNFINISHED.fullmatch(self.suffix))
+        return _is_rotated(self.suffix)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether its name shows a compression."""
+        return self.suffix.endswith(_ENDINGS)
 
     @property
     def stamp(self) -> str:
@@ -106,12 +123,23 @@ def siblings(directory: str, name: str) -> list[Sibling]:
     return found
 
 
+def was_renamed(path: str, name: str) -> bool:
+    """Return whether a path has the form of a log of this name after a rotation."""
+    directory, entry = os.path.split(path)
+    other, base = os.path.split(name)
+    return directory == other and entry != base and _is_rotated(_suffix(entry, base))
+
+
+def _is_rotated(suffix: str) -> bool:
+    return bool(_ROTATED.fullmatch(suffix) and not _UNFINISHED.fullmatch(suffix))
+
+
 def _suffix(entry: str, name: str) -> str:
     """Return what rotation may have added to a name, or an empty string."""
     if entry.startswith(name):
         return entry[len(name) :]
     stem, extension = os.path.splitext(name)  # noqa: PTH122 - names stay text
-    ending = ".gz" if entry.endswith(".gz") else ""
+    ending = next((ending for ending in _ENDINGS if entry.endswith(ending)), "")
     plain = entry.removesuffix(ending)
     if extension and plain.startswith(stem) and plain.endswith(extension):
         middle = plain[len(stem) : -len(extension)]

@@ -194,9 +194,9 @@ class File:
 
     def resume(self, positions: Positions) -> None:
         """Go on where an earlier process ended, and keep the position."""
-        is_file = self._path != STDIN and size_of(self._path) is not None
-        if not is_file and os.path.exists(self._path if self._path != STDIN else "/"):  # noqa: PTH110 - names stay text
-            warn_without_position(self._name, hint=size_of(self._path) is not None)
+        has_size = size_of(self._path) is not None
+        if self._path == STDIN or (not has_size and os.path.exists(self._path)):  # noqa: PTH110 - names stay text
+            warn_without_position(self._name, hint=has_size)
             return
         self._positions = positions
         self._known = positions.begin(self._path)

@@ -92,6 +92,8 @@ class LogHistory:
         self.contents: deque[Fingerprint] = deque(maxlen=2 * _MAX_REMEMBERED)
         self.truncated: deque[Truncation] = deque(maxlen=_MAX_TRUNCATED)
         self.files: dict[Ident, KnownFile] = {}
+        # Whether an earlier process has read the log.
+        self.is_resumed = False
         # The modification time of the file under the name when it was last seen there; a missed
         # file is newer. Not its current time: it may have been truncated, or renamed and written
         # to, since.
@@ -105,14 +107,16 @@ class LogHistory:
         """Open a file that may belong to the log."""
         return OpenFile(path, self.cutter(), self._piece_bytes)
 
-    def resume(self, known: KnownLog, elsewhere: Container[int]) -> None:
+    def resume(self, known: KnownLog, elsewhere: Container[int], here: int | None) -> None:
         """
         Continue where an earlier process ended.
 
         Args:
             known: What is known of the name.
             elsewhere: The numbers of contents that are read under another name from now on.
+            here: The number of the content that the file under the name has, if that is known.
         """
+        self.is_resumed = not known.is_new
         self.modified_ns = known.modified_ns
         self.files.update(known.files)
         for _, each in sorted(known.contents.items()):
@@ -120,7 +124,9 @@ class LogHistory:
                 # Nothing shows whether a file has it, so it is found as a new file.
                 continue
             content = each.fingerprint()
-            if each.number in elsewhere or each.status in {"read", "ignored"}:
+            if each.number == here:
+                self._continue(each, content)
+            elif each.number in elsewhere or each.status in {"read", "ignored"}:
                 self.contents.append(content)
                 if each.status == "read":
                     self.files[each.ident] = KnownFile(-1, 0, content.head, content)
@@ -185,9 +191,9 @@ class LogHistory:
                     self.know(file)
                     content = Fingerprint.of(file.descriptor, file.size, sampled=False)
                     # A compressed file is not compressed again.
-                    if file.gunzip is None:
+                    if file.unpacked is None:
                         self.remember(content)
-                    self._record(file.ident, content if file.gunzip is None else None)
+                    self._record(file.ident, content if file.unpacked is None else None)
         for each in rotated[:-_MAX_REMEMBERED]:
             self.leave(each)
             self._record(each.ident, None)
@@ -286,7 +292,7 @@ class SiblingScan:
         # a copy. Then uncompressed ones: a compressed one may be a copy of one of them.
         wanted = {each.cutter.ident for each in history.truncated if each.is_resumed}
         for sibling in sorted(
-            siblings, key=lambda each: (each.ident not in wanted, each.suffix.endswith(".gz"))
+            siblings, key=lambda each: (each.ident not in wanted, each.is_compressed)
         ):
             ident = sibling.ident
             if ident in self._looked_at or self._is_open(ident) or history.has(sibling):
@@ -367,7 +373,7 @@ def _classify(
         if _is_copy_of(file, head, other):
             # A copy of the current file is needed if that is truncated. A compressed copy can be
             # compared to its end only when the original is complete.
-            plain = file.gunzip is None and other.gunzip is None
+            plain = file.unpacked is None and other.unpacked is None
             return "part" if plain and other in held else "pending"
     verdict = truncated_verdict or (yield from _match_history(file, head, sibling, history))
     return verdict or ("missed" if sibling.is_rotated else "pending")
@@ -384,11 +390,11 @@ def _match_truncation(
             # All of it is in a longer content.
             continue
         try:
-            found, gunzip = yield from _compare(file, truncation.cutter.content)
+            found, unpacked = yield from _compare(file, truncation.cutter.content)
         except EOFError:
             return "unfinished"
         if found == "all":
-            file.gunzip = gunzip
+            file.unpacked = unpacked
             file.is_copy = not is_same
             file.is_resumed = truncation.is_resumed
             file.cutter = truncation.cutter
@@ -405,8 +411,12 @@ def _match_truncation(
 def _match_history(
     file: OpenFile, head: bytes, sibling: Sibling, history: LogHistory
 ) -> Steps[Literal["known", "part"] | None]:
-    # Other compressions are not decompressed, so they cannot be compared.
-    if sibling.modified_ns < history.modified_ns or head.startswith(_OTHER_COMPRESSION):
+    # What cannot be decompressed cannot be compared. While a log is followed, only gzip is expected
+    # of a rotation that nobody saw.
+    is_odd = head.startswith(_OTHER_COMPRESSION) or (
+        file.packing not in {None, GZIP} and not history.is_resumed
+    )
+    if sibling.modified_ns < history.modified_ns or is_odd:
         return "known"
     return (yield from _match_contents(file, head, history))
 
@@ -418,10 +428,12 @@ def _match_contents(
         try:
             if _same_gzip(file, content):
                 return "known"
-            found, gunzip = yield from _compare(file, content)
+            found, unpacked = yield from _compare(file, content)
             if found == "part":
                 return found
-            if found == "all" and not (gunzip.read(1) if gunzip else file.size > content.offset):
+            if found == "all" and not (
+                unpacked.read(1) if unpacked else file.size > content.offset
+            ):
                 return "known"
         except EOFError:
             # Still being written; it is unlikely that another content has the same beginning.
@@ -441,19 +453,19 @@ def _compare(
     Raises:
         EOFError: The file is compressed and incomplete.
     """
-    if file.gunzip is None:
+    if file.unpacked is None:
         return content.match_in(file.descriptor), None
-    gunzip = Unpacked.of_file(file.descriptor, GZIP)
+    unpacked = file.from_beginning()
     passed = Fingerprint()
     while missing := content.offset - passed.offset:
-        data = gunzip.read(min(missing, READ_BYTES))
+        data = unpacked.read(min(missing, READ_BYTES))
         if not data:
             return "part" if content.begins_with(passed) else None, None
         passed.add(data)
         if not content.may_begin_with(passed):
             return None, None
         yield []
-    return "all" if passed.before == content.before else None, gunzip
+    return "all" if passed.before == content.before else None, unpacked
 
 
 def _same_start(head: bytes, other: bytes) -> bool:
@@ -463,14 +475,14 @@ def _same_start(head: bytes, other: bytes) -> bool:
 
 def _same_gzip(file: OpenFile, content: Fingerprint) -> bool:
     """Return whether a large gzip file matches a content, from its size and first bytes."""
-    if file.gunzip is None or content.offset <= READ_BYTES:
+    if file.unpacked is None or file.packing is not GZIP or content.offset <= READ_BYTES:
         return False
     # The size field at the end of the last gzip member.
     size = os.pread(file.descriptor, 4, max(file.size - 4, 0))
     if int.from_bytes(size, "little") != content.offset % 2**32:
         return False
     passed = Fingerprint()
-    passed.add(Unpacked.of_file(file.descriptor, GZIP).read(READ_BYTES))
+    passed.add(file.from_beginning().read(READ_BYTES))
     return content.may_begin_with(passed)
 
 
@@ -479,10 +491,10 @@ def _is_copy_of(file: OpenFile, head: bytes, other: OpenFile) -> bool:
     # The original is at least as long.
     if not other.first(HEAD_BYTES).startswith(head):
         return False
-    if file.gunzip is not None or other.gunzip is not None:
+    if file.unpacked is not None or other.unpacked is not None:
         first = file.first(_FIRST_BYTES)
         start = other.first(_FIRST_BYTES)
-        return start.startswith(first) or (other.gunzip is not None and first.startswith(start))
+        return start.startswith(first) or (other.unpacked is not None and first.startswith(start))
     end = file.size
     size = min(end, BEFORE_BYTES)
     before = os.pread(file.descriptor, size, end - size)
