@@ -129,10 +129,8 @@ fn a_directory_can_be_inspected_while_it_is_written() {
     let (ended, is_ended) = std::sync::mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let mut sizes = 0;
-            for number in 0.. {
-                store.append(&vec![b'r'; [0, 20_000, 400_000][sizes % 3]]).unwrap();
-                sizes += 1;
+            for (count, number) in (0..).enumerate() {
+                store.append(&vec![b'r'; [0, 20_000, 400_000][count % 3]]).unwrap();
                 store.add_closed(number, &[b'p'; 300]).unwrap();
                 if number % 4 == 3 {
                     let closed: Vec<i64> = ((number - 6).max(0)..=number).collect();
