@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tailrace_core::{
     AGGREGATES, AggregateSpec, Answered, Changes, Chunk, Engine, Format, Logs, Order, OrderBy,
-    Origin, RecordError, Replayed, SECOND, Settings, State, Time,
+    Origin, RecordError, Replayed, SECOND, Settings, State, Time, encode_content,
 };
 
 use super::profile;
@@ -115,7 +115,10 @@ fn sized(out: &mut Vec<u8>, bytes: &[u8]) {
 fn line(line: &Line) -> Vec<u8> {
     match line {
         Line::Event(time, key, size, cost, _) => {
-            let key = "k".repeat(usize::from(*key) + 1);
+            let key = if *key == 0 { "-".to_owned() } else { "k".repeat(usize::from(*key)) };
+            // A dash is null.
+            let size = if *size < -1 { "-".to_owned() } else { size.to_string() };
+            let cost = if *cost < 0.0 { "-".to_owned() } else { cost.to_string() };
             format!("{}\t{key}\t{size}\t{cost}", START + time).into_bytes()
         }
         Line::Junk => b"junk".to_vec(),
@@ -178,6 +181,9 @@ impl Run {
                 let delta = engine.absorb(chunk, &origin).unwrap();
                 let listened = heard.then_some(*listened);
                 changes.delta(&delta, listened);
+                let content = encode_content(&delta);
+                let again = engine.decode_content(&content).unwrap();
+                assert_eq!(encode_content(&again), content);
                 engine.apply_heard(delta, listened).unwrap();
             }
             Step::Abandon(source, peer, count) => {
