@@ -27,6 +27,7 @@ import hostile
 import parse
 import steps
 from attacks import NAMED, OWN, Attack
+from durable import Durable
 from generator import LINES_PER_SECOND, write_log
 from machine import cpu
 from measure import Cost, Runner, Verdicts, ratio, wrong
@@ -279,6 +280,14 @@ class Bench:
         )
         Receivers(self.work, self.runner.environment, _TAILRACE).measure(self.rounds, self.verdicts)
 
+    def durable(self) -> None:
+        """Time a checkpoint: receiving, answers, panes, and a restart."""
+        _title(
+            "durable: `tailrace top flume://... --checkpoint DIR`, in turns without a checkpoint; "
+            "events of 200 bytes for a CPU second"
+        )
+        Durable(self.work, self.runner.environment, _TAILRACE).measure(self.rounds, self.verdicts)
+
     # Files that grow.
 
     def follow(self) -> None:
@@ -390,6 +399,7 @@ def main() -> int:
         "formats",
         "size",
         "receive",
+        "durable",
         "follow",
         "parse",
         "steps",

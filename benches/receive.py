@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 import flume_agent
 
-__all__ = ["Receivers"]
+__all__ = ["Receiver", "Receivers"]
 
 T = TypeVar("T")
 
@@ -71,7 +71,9 @@ a1.sinks.k1.channel = c1
 
 
 @dataclass(frozen=True)
-class _Receiver:
+class Receiver:
+    """A running receiver."""
+
     pid: int
     port: int
 
@@ -120,7 +122,7 @@ class Receivers:
     ) -> None:
         ours: list[float] = []
         theirs: list[float] = []
-        with self._counting(load, rounds) as tailrace:
+        with self.counting(load, rounds) as tailrace:
             # In turns, so that a slow moment of the machine affects both.
             for _ in range(rounds):
                 ours.append(tailrace.costs(load))
@@ -134,11 +136,12 @@ class Receivers:
         print(row, flush=True)
 
     @contextmanager
-    def _counting(self, load: Load, times: int) -> Iterator[_Receiver]:
+    def counting(self, load: Load, times: int, *options: str) -> Iterator[Receiver]:
         """Run tailrace, and check at the end that it has counted a load so many times."""
-        out, err = self._work / "receive.out", self._work / "receive.err"
+        name = "durable" if options else "receive"
+        out, err = self._work / f"{name}.out", self._work / f"{name}.err"
         command = [self._tailrace, "top", "flume://127.0.0.1:0", "--window", "300s"]
-        command += ["--log-format", "combined", "--format", "jsonl"]
+        command += ["--log-format", "combined", "--format", "jsonl", *options]
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
                 command,
@@ -149,7 +152,7 @@ class Receivers:
             )
         try:
             port = _until(lambda: re.search(r"listening.*?:(\d+)", err.read_text()), process)
-            yield _Receiver(process.pid, int(port[1]))
+            yield Receiver(process.pid, int(port[1]))
             process.send_signal(signal.SIGTERM)
             process.wait(_TIMEOUT_S)
         finally:
@@ -178,7 +181,7 @@ class Receivers:
         log = self._work / "flume.log"
         with flume_agent.agent(_FLUME, conf, log, java) as process:
             _until(lambda: _listens(port) and _listens(counters), process)
-            receiver = _Receiver(process.pid, port)
+            receiver = Receiver(process.pid, port)
             sent = 0
 
             def costs(load: Load) -> float:

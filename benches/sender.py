@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.synchronize import Event
 
-__all__ = ["Load", "send"]
+__all__ = ["Load", "acknowledged", "send"]
 
 # The handshake of Flume's clients, and the answer to a known one.
 _HASH = bytes.fromhex("86aadae2c45474c0fe93ffd0f2350a65")
@@ -114,30 +114,50 @@ def _run(port: int, load: Load, number: int, go: Event, pipe: Connection) -> Non
 
 
 def _drive(connection: socket.socket, load: Load, number: int) -> None:
-    requests = _requests(load.batch)
     answers = _answers(connection)
     waiting: set[int] = set()
+    for serial, request in _frames(load, number):
+        connection.sendall(request)
+        waiting.add(serial)
+        # The handshake must be answered before the next request.
+        if serial == 1 or len(waiting) == load.depth:
+            _take(answers, waiting)
+    while waiting:
+        _take(answers, waiting)
 
-    def take(wanted: bytes) -> None:
-        serial, answer = next(answers)
-        if serial not in waiting or answer != wanted:
-            _refuse(f"{answer[:80]!r} for call {serial}, not {wanted!r} for one of {waiting}")
-        waiting.remove(serial)
 
+def acknowledged(
+    connection: socket.socket, load: Load, number: int
+) -> Iterator[Callable[[], None]]:
+    """Yield a function for each request, which sends it and waits for the answer."""
+    answers = _answers(connection)
+    for serial, request in _frames(load, number):
+
+        def call(serial: int = serial, request: bytes = request) -> None:
+            connection.sendall(request)
+            _take(answers, {serial})
+
+        yield call
+
+
+def _frames(load: Load, number: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the serial and the bytes of each request of a connection."""
+    requests = _requests(load.batch)
     for at in range(_share(load, number)):
-        serial = at + 1
         head = _CALL if at else _HANDSHAKE + _CALL
         events = requests[(number + at) % _DISTINCT]
-        start = struct.pack(">iii", serial, 2, len(head)) + head + struct.pack(">i", len(events))
-        connection.sendall(start + events)
-        waiting.add(serial)
-        if not at:
-            # The handshake must be answered before the next request.
-            take(_GREETED + _OK)
-        elif len(waiting) == load.depth:
-            take(_OK)
-    while waiting:
-        take(_OK)
+        start = struct.pack(">iii", at + 1, 2, len(head)) + head
+        yield at + 1, start + struct.pack(">i", len(events)) + events
+
+
+def _take(answers: Iterator[tuple[int, bytes]], waiting: set[int]) -> None:
+    """Take the next answer, which has to be one of those that are waited for."""
+    serial, answer = next(answers)
+    # Only the first call has a handshake.
+    wanted = _GREETED + _OK if serial == 1 else _OK
+    if serial not in waiting or answer != wanted:
+        _refuse(f"{answer[:80]!r} for call {serial}, not {wanted!r} for one of {waiting}")
+    waiting.remove(serial)
 
 
 def _answers(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
