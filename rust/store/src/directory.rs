@@ -14,6 +14,8 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
+    /// Open, so that no sync fails because too many files are.
+    entries: File,
     /// Open for as long as it is locked.
     lock: Option<File>,
 }
@@ -44,7 +46,9 @@ impl Directory {
                 "{place}: expected a directory, found a file; choose another path"
             )));
         }
-        Ok(Directory { path: path.to_owned(), lock: None })
+        let entries = File::open(path)
+            .map_err(|error| StoreError::io(&place.to_string(), "cannot open", &error))?;
+        Ok(Directory { path: path.to_owned(), entries, lock: None })
     }
 
     fn check_owner(&self) -> Result<(), StoreError> {
@@ -193,7 +197,7 @@ impl Storage for Directory {
     }
 
     fn sync_dir(&mut self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        self.entries.sync_all()
     }
 }
 

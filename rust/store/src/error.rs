@@ -82,12 +82,14 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::QuotaExceeded => "; raise the quota or free space",
         io::ErrorKind::ReadOnlyFilesystem => "; choose a directory on a disk that can be written",
         io::ErrorKind::PermissionDenied => "; the user of this process needs to read and write it",
-        _ if error.raw_os_error() == Some(TOO_MANY_OPEN_FILES) => {
-            "; raise the limit on open files (ulimit -n)"
-        }
-        _ => "",
+        _ => match error.raw_os_error() {
+            Some(EIO) => "; check the disk, and the log of the kernel",
+            Some(EMFILE) => "; raise the limit on open files (ulimit -n)",
+            _ => "",
+        },
     }
 }
 
-/// `EMFILE`, the same on Linux and macOS; it has no `io::ErrorKind`.
-const TOO_MANY_OPEN_FILES: i32 = 24;
+// These have no `io::ErrorKind`; the numbers are those of Linux and macOS.
+const EIO: i32 = 5;
+const EMFILE: i32 = 24;

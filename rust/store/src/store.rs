@@ -363,9 +363,6 @@ impl<S: Storage> Store<S> {
         if next.end - next.synced >= SYNC_BYTES {
             next.sync(&mut self.counts)?;
         }
-        if self.buffer.capacity() > BUFFER_BYTES {
-            self.buffer = Vec::new();
-        }
         Ok(start)
     }
 
@@ -435,8 +432,11 @@ impl<S: Storage> Store<S> {
         self.failed.clone().map_or(Ok(()), Err)
     }
 
-    /// Keeps an error after which nobody knows what is durable.
-    fn remember<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Keeps an error after which nobody knows what is durable, and no large buffer.
+    fn remember(&mut self, result: Result<(), StoreError>) -> Result<(), StoreError> {
+        if self.buffer.capacity() > BUFFER_BYTES {
+            self.buffer = Vec::new();
+        }
         if let Err(error) = &result
             && error.kind() != ErrorKind::Full
         {
