@@ -16,8 +16,6 @@ use tailrace_core::{
 };
 
 const KEYS: u64 = 1_000_000;
-const PANES: i64 = 300;
-const ENTRIES: usize = 30_000;
 
 /// A column of text, or one of times.
 enum Cells {
@@ -147,14 +145,14 @@ fn window(panes: i64, functions: &str) -> Result<Engine, Box<dyn Error>> {
     Ok(Engine::for_events(vec!["key".to_owned()], aggregates(functions), settings, 2)?)
 }
 
-fn restart() -> Result<(), Box<dyn Error>> {
-    let engine = window(PANES, "count")?;
+fn restart(distinct: u64, panes: i64, rows: usize) -> Result<(), Box<dyn Error>> {
+    let engine = window(panes, "count")?;
     let mut random = Random(2);
     let mut closed = Vec::new();
     let mut copying = Vec::new();
-    for pane in 0..PANES {
-        let texts = (0..ENTRIES).map(|_| key(random.below(KEYS))).collect();
-        let times = vec![pane * SECOND; ENTRIES];
+    for pane in 0..panes {
+        let texts = (0..rows).map(|_| key(random.below(distinct))).collect();
+        let times = vec![pane * SECOND; rows];
         let keys = InputColumn::new(vec![Cells::Texts(texts)], Some((Kind::Text, false)));
         let times = InputColumn::new(vec![Cells::Times(times)], Some((Kind::Time, false)));
         engine.add(&[keys], &[], &times)?;
@@ -167,13 +165,13 @@ fn restart() -> Result<(), Box<dyn Error>> {
     }
     copying.sort_unstable();
     let median = copying[copying.len() / 2];
-    println!("copy of a pane of {ENTRIES} entries: {:.2} ms", millis(median));
+    println!("copy of a pane of up to {rows} of {distinct} keys: {:.2} ms", millis(median));
     let begun = used();
     let saved = engine.save()?;
     println!("state of {} bytes: {:.2} ms", saved.state.len(), millis(since(begun)));
     let bytes: usize = closed.iter().map(|(_, content)| content.len()).sum();
 
-    let again = window(PANES, "count")?;
+    let again = window(panes, "count")?;
     let begun = used();
     let needed = again.restore(&saved.state)?;
     let (send, receive) = sync_channel(4);
@@ -216,5 +214,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         rounds("count")?;
         rounds("count,sum,quantile")?;
     }
-    restart()
+    restart(20_000, 60, 50_000)?;
+    restart(KEYS, 300, 30_000)
 }

@@ -410,6 +410,40 @@ impl Journal {
     }
 }
 
+#[test]
+fn an_engine_that_began_later_answers_as_the_first_one() {
+    let setup = Setup {
+        time: Time::Arrival,
+        windows: Some((vec![Some(3), None], 1)),
+        lateness: 0,
+        limit: None,
+        order: (0, false),
+        track_ranks: true,
+        max_keys: None,
+        max_key_bytes: None,
+        aggregates: vec![0],
+        sources: 1,
+        by: 1,
+    };
+    let engine = setup.engine(1, START * SECOND);
+    let mut run = Run { engine, setup: setup.clone(), now: START, listened: 0 };
+    let tick = Step::Tick(2, usize::MAX);
+    run.step(&tick, &mut Changes::new());
+    // A journal whose first process was killed before its first round.
+    let mut changes = Changes::new();
+    changes.advance(run.now * SECOND);
+    changes.answered(run.engine.answered().unwrap().unwrap());
+    run.step(&Step::Chunk(0, None, vec![Line::Event(0, 1, 2, 0.5, 0)], false), &mut changes);
+    let engine = setup.engine(2, (START + 60) * SECOND);
+    engine.replay(changes.as_bytes(), &mut |_| {}).unwrap();
+    let mut again = Run { engine, setup, ..run };
+    for _ in 0..4 {
+        let expected = run.step(&tick, &mut Changes::new());
+        assert_eq!(expected.len(), 4);
+        assert_eq!(again.step(&tick, &mut Changes::new()), expected);
+    }
+}
+
 proptest! {
     #![proptest_config(profile::cases(400))]
 

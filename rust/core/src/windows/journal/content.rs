@@ -32,8 +32,15 @@ pub fn encode_content(delta: &Delta) -> Vec<u8> {
 
 pub(super) fn put_delta(out: &mut Vec<u8>, delta: &Delta) {
     let keys = || (0..).zip(delta.keys.all());
-    let null = keys().find(|(id, (_, key))| key.is_none() && delta.other != Some(*id));
-    let null = null.map(|(id, _)| id);
+    let (mut null, mut size) = (None, 64 + 2 * delta.entries.len());
+    for (id, (_, key)) in keys() {
+        match key {
+            Some(key) => size += key.len() + 1,
+            None if delta.other != Some(id) => null = Some(id),
+            None => {}
+        }
+    }
+    out.reserve(size);
     let received = Some(delta.received).filter(|&received| received < i64::MAX);
     let (oldest, newest) = (delta.time_bounds.oldest(), delta.time_bounds.newest());
     let evicted = delta.evicted;

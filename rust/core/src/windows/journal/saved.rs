@@ -101,7 +101,9 @@ impl State {
             return None;
         }
         if self.schedule.answered() != Some(end) {
-            let is_next = self.schedule.answered().is_none_or(|last| last < end);
+            // Before the first line any end can be the last, whenever this state began.
+            let is_next = self.lines == Counters::default()
+                || self.schedule.answered().is_none_or(|last| last < end);
             if !is_next || self.schedule.floor(end) != end || end > self.passed(panes)? {
                 return None;
             }
