@@ -44,6 +44,9 @@ _T = TypeVar("_T")
 
 _VERSION = b"\x01"
 
+# The names that are kept besides those of the current sources. Each takes some kilobytes.
+_MAX_LOGS = 4_096
+
 # The contents of a name that are kept besides those that are still read.
 _MAX_CONTENTS = 512
 
@@ -325,7 +328,7 @@ class Positions:
 
     def begin(self, path: str) -> KnownLog:
         """Return what is known of a name, which a source of this process is about to read."""
-        log = self._logs.get(path) or self._added(path, len(self._logs))
+        log = self._logs.get(path) or self._added(path, max(self._numbers, default=-1) + 1)
         log.begin()
         self._begun.append(log)
         self._compared = None
@@ -377,6 +380,10 @@ class Positions:
 
     def state(self) -> bytes:
         """Return the table."""
+        begun = {log.path for log in self._begun}
+        others = [path for path in self._logs if path not in begun]
+        for path in others[:-_MAX_LOGS]:
+            del self._logs[path]
         return _VERSION + b"".join(fact for log in self._logs.values() for fact in log.state())
 
     def restore(self, state: bytes) -> None:

@@ -477,7 +477,7 @@ class FollowedLog:
     def _report_truncations(self) -> Steps[None]:
         """Log each truncation without a copy, because lines may be lost."""
         for truncation in self.history.truncated:
-            if not truncation.reported:
+            if not truncation.reported and not (truncation.is_resumed and self._is_out_of_reach()):
                 truncation.reported = True
                 # Kept, so that a later copy is still recognized.
                 self.history.remember(truncation.cutter.content)
@@ -486,6 +486,10 @@ class FollowedLog:
                 yield list(truncation.cutter.finish())
                 if self._known is not None:
                     self._known.set_status(truncation.cutter.content, "truncated")
+
+    def _is_out_of_reach(self) -> bool:
+        """Return whether the file may be back later: no permission, or a disk not yet mounted."""
+        return self._problem is not None or not self._path.parent.exists()
 
     def _warn_lost(self, truncation: Truncation) -> None:
         """Log that the rest of a content was not found."""
