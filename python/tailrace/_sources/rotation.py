@@ -70,6 +70,12 @@ UNFINISHED_S = 5.0
 # How often siblings that could not be classified are examined again.
 _EXAMINE_S = 1.0
 
+_LOST_WITH_FILE = "%s: was deleted at byte %d; lines after it are lost"
+_LOST_IN_FILE = (
+    "%s: was truncated or deleted at byte %d, and no copy was found in its directory; lines after "
+    "it are lost, and reading continues from the beginning"
+)
+
 # The number of scans of a file that is read to its end.
 _ONCE_SCANS = 3
 
@@ -493,24 +499,16 @@ class FollowedLog:
 
     def _warn_lost(self, truncation: Truncation) -> None:
         """Log that the rest of a content was not found."""
-        offset = truncation.cutter.content.offset
-        if truncation.is_resumed and not self.holds(truncation.cutter.ident):
-            _log.warning("%s: was deleted at byte %d; lines after it are lost", self.path, offset)
-            return
+        text = (
+            "%s: truncated, and no copy was found in its directory; reading continues from its "
+            "beginning, and lines written just before the truncation may be lost"
+        )
+        values: tuple[object, ...] = (self.path,)
         if truncation.is_resumed:
             # A new file may have the same inode.
-            _log.warning(
-                "%s: was truncated or deleted at byte %d, and no copy was found in its directory; "
-                "lines after it are lost, and reading continues from the beginning",
-                self.path,
-                offset,
-            )
-            return
-        _log.warning(
-            "%s: truncated, and no copy was found in its directory; reading continues from its "
-            "beginning, and lines written just before the truncation may be lost",
-            self.path,
-        )
+            text = _LOST_IN_FILE if self.holds(truncation.cutter.ident) else _LOST_WITH_FILE
+            values = self.path, truncation.cutter.content.offset
+        _log.warning(text, *values)
 
     # Siblings.
 
