@@ -180,7 +180,8 @@ def test_an_excerpt_equals_its_source(block: Block):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_examples_of_a_module_hold(name: str):
+def test_the_examples_of_a_module_hold(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
     results = doctest.testmod(importlib.import_module(name), extraglobs={"tr": tailrace})
 
     assert results.failed == 0
