@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use tailrace_store::{Store, StoreError, inspect};
+use tailrace_store::{Recovered, Store, StoreError, inspect};
 
 use crate::disk::{Disk, Image};
 use crate::workload::{Engine, run};

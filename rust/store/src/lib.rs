@@ -1,6 +1,7 @@
 //! The journal: the files of a checkpoint directory.
 //!
-//! [`Store`] writes rounds and states and recovers them, [`inspect`] lists what a directory holds.
+//! [`Store`] writes rounds and states and recovers them, [`inspect`] lists what a directory holds,
+//! [`View`] reads what a recovery would.
 //! `docs/internals/journal.md` describes the files. What rounds, panes and states mean is the
 //! caller's matter; here they are bytes.
 
@@ -16,10 +17,12 @@ mod name;
 mod state;
 mod storage;
 mod store;
+mod view;
 
 pub use bound::{FRAME_LIMIT, LOG_BYTES, LOG_ROUNDS, Load};
 pub use directory::Directory;
 pub use error::{ErrorKind, StoreError};
 pub use inspect::{FrameInfo, Problem, inspect};
 pub use storage::{Storage, StoredFile};
-pub use store::{Content, Counts, Store};
+pub use store::{Counts, Store};
+pub use view::{Content, Recovered, Replay, View};

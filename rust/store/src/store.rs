@@ -5,22 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::bound::{FRAME_LIMIT, LOG_BYTES, LOG_ROUNDS};
 use crate::error::{ErrorKind, StoreError};
 use crate::examine::{Plan, examine};
-use crate::frame::{Fault, Kind, Label, Source, encode};
+use crate::frame::{Fault, Kind, Label, encode};
 use crate::log::{Rounds, encode_head};
 use crate::name::{Name, Series};
 use crate::state::{Place, State, names, open, place_of};
 use crate::storage::{Storage, StoredFile, again, read_full, write_all};
-
-/// What a pane of a state is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// A closed pane, by its number.
-    Closed(i64),
-    /// An open pane, by its number.
-    Open(i64),
-    /// What left the panes and is still counted.
-    Totals,
-}
+use crate::view::{Content, Recovered, each_content, each_round};
 
 /// What was written since the journal was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +68,29 @@ pub struct Store<S: Storage> {
     failed: Option<StoreError>,
 }
 
+impl<S: Storage> Recovered for Store<S> {
+    fn state(&self) -> Option<&[u8]> {
+        self.has_state.then_some(&self.state.bytes)
+    }
+
+    fn content<E: From<StoreError>>(
+        &mut self,
+        each: impl FnMut(Content, Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !self.has_state {
+            return Ok(());
+        }
+        each_content(&mut self.storage, self.id, &self.state, each)
+    }
+
+    fn rounds<E: From<StoreError>>(
+        &mut self,
+        each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        each_round(&mut self.storage, self.id, &self.replay, each)
+    }
+}
+
 impl<S: Storage> Store<S> {
     /// Locks a directory, recovers what it holds, and makes it ready to be written.
     ///
@@ -125,74 +138,6 @@ impl<S: Storage> Store<S> {
     /// What an operator has to know about the recovery.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
-    }
-
-    /// The bytes of the recovered state.
-    pub fn state(&self) -> Option<&[u8]> {
-        self.has_state.then_some(&self.state.bytes)
-    }
-
-    /// Hands out the panes of the recovered state: closed ones in order, open ones, totals.
-    pub fn content<E: From<StoreError>>(
-        &mut self,
-        mut each: impl FnMut(Content, Vec<u8>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if !self.has_state {
-            return Ok(());
-        }
-        let own = self.state.number;
-        let closed = self.state.closed.iter();
-        let closed = closed.map(|(&number, &place)| (Content::Closed(number), place));
-        let place = |byte| Place { file: own, byte };
-        let open_panes = self.state.open.iter().map(|&(n, byte)| (Content::Open(n), place(byte)));
-        let totals = self.state.totals.map(|byte| (Content::Totals, place(byte)));
-        let mut current: Option<(u64, S::File, String)> = None;
-        for (content, at) in closed.chain(open_panes).chain(totals) {
-            let name = Name::state(at.file);
-            if current.as_ref().is_none_or(|(number, ..)| *number != at.file) {
-                let place = place_of(&self.storage, name);
-                current = Some((at.file, open(&mut self.storage, name)?, place));
-            }
-            let Some((_, file, place)) = &current else { unreachable!("it was opened above") };
-            let source = Source::new(file, name, place)?;
-            match source.payload(at.byte, Some(self.id))? {
-                Ok((_, payload)) => each(content, payload)?,
-                Err(fault) => {
-                    return Err(StoreError::damaged(place, at.byte, fault.words()).into());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Hands out the rounds after the recovered state, in order.
-    pub fn rounds<E: From<StoreError>>(
-        &mut self,
-        mut each: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        for rounds in &self.replay {
-            let name = Name::log(rounds.number);
-            let place = place_of(&self.storage, name);
-            let file = open(&mut self.storage, name)?;
-            let source = Source::new(&file, name, &place)?;
-            let mut at = rounds.start;
-            while at < rounds.end {
-                match source.payload(at, Some(self.id))? {
-                    Ok((header, payload)) if header.kind == Kind::Round => {
-                        each(&payload)?;
-                        at = header.end();
-                    }
-                    Ok(_) => {
-                        let words = Fault::Sequence.words();
-                        return Err(StoreError::damaged(&place, at, words).into());
-                    }
-                    Err(fault) => {
-                        return Err(StoreError::damaged(&place, at, fault.words()).into());
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Appends a round. It is durable when this returns.

@@ -7,7 +7,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tailrace_store::{Content, Directory, ErrorKind, Problem, Store, StoreError, inspect};
+use tailrace_store::{
+    Content, Directory, ErrorKind, Problem, Recovered, Store, StoreError, View, inspect,
+};
 
 /// A directory that is removed at the end.
 struct Temporary(PathBuf);
@@ -38,7 +40,7 @@ fn error(path: &Path) -> StoreError {
     open(path).err().unwrap()
 }
 
-fn rounds(store: &mut Store<Directory>) -> Vec<Vec<u8>> {
+fn rounds(store: &mut impl Recovered) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     store
         .rounds(|round| {
@@ -49,7 +51,7 @@ fn rounds(store: &mut Store<Directory>) -> Vec<Vec<u8>> {
     found
 }
 
-fn content(store: &mut Store<Directory>) -> Vec<(Content, Vec<u8>)> {
+fn content(store: &mut impl Recovered) -> Vec<(Content, Vec<u8>)> {
     let mut found = Vec::new();
     store
         .content(|content, bytes| {
@@ -110,7 +112,7 @@ fn what_is_written_is_there_after_a_restart() {
 #[test]
 fn one_process_at_a_time() {
     let place = Temporary::new();
-    let store = open(&place.0).unwrap();
+    let mut store = open(&place.0).unwrap();
     let found = error(&place.0);
     assert_eq!(found.kind(), ErrorKind::Locked);
     assert!(found.message().contains(&format!("process {} uses it", std::process::id())));
@@ -118,6 +120,21 @@ fn one_process_at_a_time() {
     let mut kinds = Vec::new();
     inspect(Directory::open(&place.0).unwrap(), |frame| kinds.push(frame.kind)).unwrap();
     assert_eq!(kinds, ["head"]);
+    let view = |place: &Path| View::open(Directory::open(place).unwrap()).unwrap();
+    store.append(b"one").unwrap();
+    let mut seen = view(&place.0).unwrap();
+    assert_eq!(rounds(&mut seen), [b"one"]);
+    assert_eq!((seen.head(), seen.start()), (&b"query"[..], None));
+    store.add_closed(3, b"pane").unwrap();
+    store.write_state(b"other", b"state", &[3], &[(4, b"open".to_vec())], None).unwrap();
+    store.append(b"two").unwrap();
+    let mut seen = view(&place.0).unwrap();
+    assert_eq!((seen.head(), seen.start(), seen.sequence()), (&b"other"[..], Some((2, 1)), 2));
+    assert_eq!((seen.state(), seen.cut()), (Some(&b"state"[..]), None));
+    assert_eq!(rounds(&mut seen), [b"two"]);
+    let expected = [(Content::Closed(3), b"pane".to_vec()), (Content::Open(4), b"open".to_vec())];
+    assert_eq!(content(&mut seen), expected);
+    assert_eq!(seen.replay().iter().map(|log| (log.log, log.rounds)).collect::<Vec<_>>(), [(2, 1)]);
     drop(store);
     open(&place.0).unwrap();
 }

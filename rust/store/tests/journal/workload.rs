@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::disk::{Disk, Double, Random};
-use tailrace_store::{Content, ErrorKind, Store, StoreError};
+use tailrace_store::{Content, ErrorKind, Recovered, Store, StoreError};
 
 /// A round; its first bytes say which.
 pub(crate) fn round(id: u32) -> Vec<u8> {
