@@ -52,6 +52,8 @@ __all__ = [
     "first_lines",
     "found_fields",
     "has_field",
+    "inspect",
+    "look",
     "lookup_of",
     "parse",
     "parse_chunk",
@@ -220,6 +222,7 @@ class Window:
         aggregates: list[AggregateSpec],
         settings: WindowSettings,
         hash_seed: int,
+        time: Literal["arrival", "header", "log"] | None = None,
     ) -> Window: ...
     @property
     def fields(self) -> list[str]: ...
@@ -323,6 +326,12 @@ class Batcher:
     @property
     def unsendable(self) -> int: ...
 
+def inspect(
+    path: str, /
+) -> tuple[
+    list[tuple[str, int, int, int, str, int, int | None, str | None]], tuple[str, str] | None
+]: ...
+def look(path: str, /, window: Window | None = None) -> dict[str, Any] | None: ...
 def describe_format(name: str, /) -> tuple[str, str, str] | None: ...
 def standard_fields() -> list[tuple[str, FieldKind, str]]: ...
 def step_problem(

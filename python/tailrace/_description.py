@@ -81,7 +81,7 @@ def setting_text(name: str, value: Any) -> str:  # noqa: ANN401 - of any setting
 
 
 def _one(name: str, value: Any) -> str:  # noqa: ANN401 - of any setting
-    if name in _DURATIONS:
+    if name in _DURATIONS and not isinstance(value, str):
         return "all" if value is None else short(value) if value else "0s"
     if value is None:
         return "no limit" if name.startswith("max_") else "not set"

@@ -31,6 +31,7 @@ VERBS = {
     "formats": "List the named formats and their fields.",
     "explain": "Show how a line is parsed, field by field, or why it does not match.",
     "doctor": "Check whether this machine can run tailrace.",
+    "checkpoint": "Explain the directory of a checkpoint, or check its bytes.",
     "completions": "Print shell completions or the manual page.",
     "help": "Show the help of a command.",
 }
@@ -52,8 +53,8 @@ Examples:
 Exit codes:
   0    success
   1    an input could not be read to its end, the output could not be written, a line was rejected
-       with --strict, the line does not match (explain), the receiver failed (send), or there is a
-       problem (doctor)
+       with --strict, the line does not match (explain), the receiver failed (send), there is a
+       problem (doctor), or a checkpoint is damaged (checkpoint)
   2    nothing was done: an argument is wrong, none of the inputs can be read, a port is in use, or
        no connection can be made (send)
   130  stopped by Ctrl-C, after printing the last result
@@ -88,8 +89,8 @@ def run(arguments: Sequence[str]) -> int:
     if hasattr(given, "sources") and not any(map(_is_option, unknown)):
         # argparse takes no more sources after an option between them.
         given.sources += unknown
-    elif getattr(given, "line", "") is None and len(unknown) == 1 and not _is_option(unknown[0]):
-        given.line = unknown[0]
+    elif (last := _missing(given)) and len(unknown) == 1 and not _is_option(unknown[0]):
+        setattr(given, last, unknown[0])
     elif unknown:
         word = next(filter(_is_option, unknown), None)
         if word is None:
@@ -109,6 +110,11 @@ def run(arguments: Sequence[str]) -> int:
         # An extra that an argument needs may not be installed.
         raise UsageError(defaults.blame(str(error), given), given.verb) from error
     return work() or 0
+
+
+def _missing(given: argparse.Namespace) -> str | None:
+    """Return the second argument of a verb, which argparse does not find after an option."""
+    return next((name for name in ("line", "directory") if getattr(given, name, "") is None), None)
 
 
 def _is_option(word: str) -> bool:

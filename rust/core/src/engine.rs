@@ -164,7 +164,7 @@ impl Engine {
         let keys = kinds(&by, "count by")?;
         let values = kinds(plan.fields(), "aggregate")?;
         plan.kinds(&values)?;
-        let clock = if time == Time::Arrival { Clock::Arrival } else { Clock::Events };
+        let clock = clock_of(time);
         let known = |kinds: Vec<Kind>| kinds.into_iter().map(|kind| Some((kind, false))).collect();
         let panes = settings.panes;
         let by = by.into_iter().map(Into::into).collect();
@@ -206,19 +206,39 @@ impl Engine {
         settings: Settings,
         random: u64,
     ) -> Result<Self, EngineError> {
+        if settings.panes.is_none() {
+            return Err(no_window());
+        }
+        Self::without_kinds(by, aggregates, settings, random, (Time::Log, Clock::Manual))
+    }
+
+    /// Creates an engine that takes the state of one for logs, whatever their formats are.
+    pub fn for_restoring(
+        by: Vec<String>,
+        aggregates: Vec<AggregateSpec>,
+        settings: Settings,
+        random: u64,
+        time: Time,
+    ) -> Result<Self, EngineError> {
+        Self::without_kinds(by, aggregates, settings, random, (time, clock_of(time)))
+    }
+
+    fn without_kinds(
+        by: Vec<String>,
+        aggregates: Vec<AggregateSpec>,
+        settings: Settings,
+        random: u64,
+        (time, clock): (Time, Clock),
+    ) -> Result<Self, EngineError> {
         let seed = Seed::new(random);
         let plan = Plan::new(aggregates, &seed)?;
         let panes = settings.panes;
-        if panes.is_none() {
-            return Err(no_window());
-        }
         let unseen = [vec![None; by.len()], vec![None; plan.fields().len()]];
         let by = by.into_iter().map(Into::into).collect();
         let kinds = Vec::new();
-        let (time, time_field, filter) = (Time::Log, TIME.into(), None);
-        let conditions = Vec::new();
+        let (time_field, filter, conditions) = (TIME.into(), None, Vec::new());
         let query = Query { by, kinds, plan, time, time_field, panes, filter, conditions, seed };
-        let settings = Settings { clock: Clock::Manual, sources: 0, ..settings };
+        let settings = Settings { clock, sources: 0, ..settings };
         Ok(Self::new(query, settings, unseen, 0))
     }
 
@@ -590,6 +610,10 @@ fn check_time(format: &Format, field: &str) -> Result<(), InputError> {
             kind.name(),
         ))),
     }
+}
+
+fn clock_of(time: Time) -> Clock {
+    if time == Time::Arrival { Clock::Arrival } else { Clock::Events }
 }
 
 fn no_window() -> EngineError {

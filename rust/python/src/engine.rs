@@ -72,16 +72,7 @@ impl PyEngine {
         hash_seed: u64,
         filter: Option<PyRef<'_, PyFilter>>,
     ) -> PyResult<Self> {
-        let time = match time {
-            "arrival" => Time::Arrival,
-            "header" => Time::Header,
-            "log" => Time::Log,
-            _ => {
-                return Err(PyValueError::new_err(format!(
-                    "time: expected arrival, header or log, found '{time}'"
-                )));
-            }
-        };
+        let time = time_by(time)?;
         let formats = formats.iter().map(FormatArg::get).collect::<PyResult<_>>()?;
         let filter = filter.map(|filter| filter.0.clone());
         let logs = Logs { formats, time, filter, sources, start: start_us };
@@ -257,6 +248,17 @@ impl PyEngine {
     /// Returns the largest number of keys that were in memory at once.
     fn key_capacity(&self, py: Python<'_>) -> PyResult<usize> {
         py.detach(|| self.0.with(|state| state.key_capacity())).map_err(error)
+    }
+}
+
+pub(crate) fn time_by(name: &str) -> PyResult<Time> {
+    match name {
+        "arrival" => Ok(Time::Arrival),
+        "header" => Ok(Time::Header),
+        "log" => Ok(Time::Log),
+        _ => Err(PyValueError::new_err(format!(
+            "time: expected arrival, header or log, found '{name}'"
+        ))),
     }
 }
 

@@ -11,7 +11,7 @@ use pyo3::types::PyBytes;
 use tailrace_core::{
     Changes, Content, Delta, Engine, EngineError, RecordError, Replayed, SavedState, encode_content,
 };
-use tailrace_store::{Counts, Directory, ErrorKind, Store, StoreError};
+use tailrace_store::{Counts, Directory, ErrorKind, Recovered, Store, StoreError};
 
 use crate::convert::{error, lock};
 use crate::engine::{PyDelta, PyEngine};
@@ -337,15 +337,19 @@ fn split_note(state: &[u8]) -> Result<(&[u8], &[u8]), RecordError> {
     split.ok_or(RecordError::Damaged { what: "state", byte: 0 })
 }
 
+/// What was restored.
 #[derive(Default)]
-struct Found {
-    note: Option<Vec<u8>>,
-    notes: Vec<Vec<u8>>,
-    last: Replayed,
+pub(crate) struct Found {
+    pub(crate) note: Option<Vec<u8>>,
+    pub(crate) notes: Vec<Vec<u8>>,
+    pub(crate) last: Replayed,
 }
 
 /// Restores the state of an engine, and replays the rounds after it.
-fn restored(store: &mut Store<Directory>, engine: &Engine) -> Result<Found, Failure> {
+pub(crate) fn restored(
+    store: &mut (impl Recovered + Send),
+    engine: &Engine,
+) -> Result<Found, Failure> {
     let mut found = Found::default();
     if let Some(state) = store.state() {
         let (note, state) = split_note(state)?;
@@ -364,7 +368,7 @@ fn restored(store: &mut Store<Directory>, engine: &Engine) -> Result<Found, Fail
 }
 
 /// Enters panes and totals; a second thread reads and decodes them meanwhile.
-fn enter_contents(store: &mut Store<Directory>, engine: &Engine) -> Result<(), Failure> {
+fn enter_contents(store: &mut (impl Recovered + Send), engine: &Engine) -> Result<(), Failure> {
     let (sender, receiver) = mpsc::sync_channel(DECODED);
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
@@ -391,7 +395,7 @@ fn enter_contents(store: &mut Store<Directory>, engine: &Engine) -> Result<(), F
 /// How many decoded panes wait to be entered.
 const DECODED: usize = 4;
 
-enum Failure {
+pub(crate) enum Failure {
     Store(StoreError),
     Record(RecordError),
     Engine(EngineError),
@@ -417,7 +421,7 @@ impl From<EngineError> for Failure {
 }
 
 impl Failure {
-    fn raised(self, py: Python<'_>) -> PyErr {
+    pub(crate) fn raised(self, py: Python<'_>) -> PyErr {
         let (kind, message) = match self {
             Self::Engine(failure) => return error(failure),
             Self::Closed => return PyValueError::new_err("the journal is closed"),
@@ -442,7 +446,7 @@ fn journal_error(py: Python<'_>, kind: &str, message: String) -> PyErr {
     }
 }
 
-fn name_of(kind: ErrorKind) -> &'static str {
+pub(crate) fn name_of(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Locked => "locked",
         ErrorKind::Damaged => "damaged",

@@ -13,6 +13,7 @@ mod convert;
 mod engine;
 mod events;
 mod filter;
+mod inspect;
 mod items;
 mod journal;
 mod lines;
@@ -43,6 +44,8 @@ mod _core {
     use crate::events::PyBatcher;
     #[pymodule_export]
     use crate::filter::{FilterError, PyFilter};
+    #[pymodule_export]
+    use crate::inspect::{inspect, look};
     #[pymodule_export]
     use crate::journal::{JournalError, PyChanges, PyJournal};
     #[pymodule_export]

@@ -8,7 +8,7 @@ use tailrace_core::{Engine, State};
 
 use crate::columns::{given, table};
 use crate::convert::{Answer, Pane, answer, error, next_pane};
-use crate::engine::{AggregateArg, WindowSettings, specs};
+use crate::engine::{AggregateArg, WindowSettings, specs, time_by};
 use crate::lines::PyTable;
 
 /// Aggregates of keys in panes of their time.
@@ -17,15 +17,21 @@ pub(crate) struct PyWindow(pub(crate) Engine);
 
 #[pymethods]
 impl PyWindow {
+    /// With a time it takes the state of a query.
     #[new]
-    #[pyo3(signature = (*, by, aggregates, settings, hash_seed))]
+    #[pyo3(signature = (*, by, aggregates, settings, hash_seed, time=None))]
     fn new(
         by: Vec<String>,
         aggregates: Vec<AggregateArg>,
         settings: PyRef<'_, WindowSettings>,
         hash_seed: u64,
+        time: Option<&str>,
     ) -> PyResult<Self> {
-        let engine = Engine::for_events(by, specs(aggregates), settings.0.clone(), hash_seed);
+        let (specs, settings) = (specs(aggregates), settings.0.clone());
+        let engine = match time {
+            None => Engine::for_events(by, specs, settings, hash_seed),
+            Some(time) => Engine::for_restoring(by, specs, settings, hash_seed, time_by(time)?),
+        };
         engine.map(Self).map_err(error)
     }
 

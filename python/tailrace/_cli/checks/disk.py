@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tailrace._runtime.clock import Clock
 
-__all__ = ["NETWORK", "directory", "file_system"]
+__all__ = ["NETWORK", "directory", "file_system", "holder_of"]
 
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs", "afs"}
 """The file systems whose files are on another machine."""
@@ -144,17 +144,22 @@ def _to_be_created(path: str) -> Finding:
 
 def _in_use(path: str) -> Iterator[Finding]:
     """Report which process has locked the directory. It takes no lock itself."""
+    holder = holder_of(path)
+    if holder is not None:
+        name = process_name(holder)
+        text = f"process {holder} ({name}) uses it now; a second one would refuse to start"
+        yield Finding("ok", "lock", text, subject=path, values={"process": holder})
+
+
+def holder_of(path: str) -> int | None:
+    """Return the process that has locked a checkpoint, as far as the system shows it."""
     with suppress(OSError, ValueError, IndexError):
         inode = (Path(path) / "lock").stat().st_ino
         for line in Path("/proc/locks").read_text().splitlines():
             columns = line.split()
             if "->" not in columns and columns[5].rpartition(":")[2] == str(inode):
-                holder = int(columns[4])
-                name = process_name(holder)
-                text = f"process {holder} ({name}) uses it now; a second one would refuse to start"
-                values = {"process": holder}
-                yield Finding("ok", "lock", text, subject=path, values=values)
-                return
+                return int(columns[4])
+    return None
 
 
 def file_system(path: str) -> str | None:

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/tailrace
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_tailrace_subparsers=(top parse send formats explain doctor completions help)
+_shtab_tailrace_subparsers=(top parse send formats explain doctor checkpoint completions help)
 
 _shtab_tailrace_top_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --where --since --until --last --strict --by --show --sort -n --limit --window --slide --offset --batch-interval --time --lateness --idle-timeout --max-ahead --max-behind --max-keys --max-key-bytes --checkpoint --format --color)
 _shtab_tailrace_parse_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --where --since --until --last --strict --fields --format --rejects)
@@ -13,6 +13,7 @@ _shtab_tailrace_send_option_strings=(-h --help --batch --connections --rate)
 _shtab_tailrace_formats_option_strings=(-h --help --format --fields)
 _shtab_tailrace_explain_option_strings=(-h --help --format --tz)
 _shtab_tailrace_doctor_option_strings=(-h --help --checkpoint --format)
+_shtab_tailrace_checkpoint_option_strings=(-h --help --format)
 _shtab_tailrace_completions_option_strings=(-h --help)
 _shtab_tailrace_help_option_strings=(-h --help)
 _shtab_tailrace_option_strings=(-h --help -V --version)
@@ -33,9 +34,11 @@ _shtab_tailrace_formats___format_choices=(text jsonl)
 _shtab_tailrace_explain_pos_0_choices=(auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv logfmt csv tsv)
 _shtab_tailrace_explain___format_choices=(text jsonl)
 _shtab_tailrace_doctor___format_choices=(text jsonl)
+_shtab_tailrace_checkpoint_pos_0_choices=(show verify)
+_shtab_tailrace_checkpoint___format_choices=(text jsonl)
 _shtab_tailrace_completions_pos_0_choices=(bash zsh fish man)
-_shtab_tailrace_help_pos_0_choices=(top parse send formats explain doctor completions)
-_shtab_tailrace_pos_0_choices=(top parse send formats explain doctor completions help)
+_shtab_tailrace_help_pos_0_choices=(top parse send formats explain doctor checkpoint completions)
+_shtab_tailrace_pos_0_choices=(top parse send formats explain doctor checkpoint completions help)
 
 _shtab_tailrace_top_pos_0_nargs='*'
 _shtab_tailrace_top__h_nargs=0
@@ -61,6 +64,8 @@ _shtab_tailrace_explain___help_nargs=0
 _shtab_tailrace_doctor_pos_0_nargs='*'
 _shtab_tailrace_doctor__h_nargs=0
 _shtab_tailrace_doctor___help_nargs=0
+_shtab_tailrace_checkpoint__h_nargs=0
+_shtab_tailrace_checkpoint___help_nargs=0
 _shtab_tailrace_completions__h_nargs=0
 _shtab_tailrace_completions___help_nargs=0
 _shtab_tailrace_help__h_nargs=0

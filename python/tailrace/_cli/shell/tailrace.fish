@@ -50,7 +50,7 @@ function _shtab_tailrace_using
   test "$_shtab_tailrace_cmdpath" = "$argv"
 end
 
-set -g _shtab_tailrace_commands top parse send formats explain doctor completions help
+set -g _shtab_tailrace_commands top parse send formats explain doctor checkpoint completions help
 set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --checkpoint --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --max-ahead --max-behind --max-connections --max-key-bytes --max-keys --max-partial-bytes --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
@@ -132,10 +132,15 @@ complete -c tailrace -n '_shtab_tailrace_using doctor' -s h -l help -d 'show thi
 complete -c tailrace -n '_shtab_tailrace_using doctor' -l checkpoint -rF -d 'the directory of a checkpoint, which need not exist yet'
 complete -c tailrace -n '_shtab_tailrace_using doctor' -l format -xka "text jsonl" -d 'print text, or one JSON object per line (default: text)'
 complete -c tailrace -n '_shtab_tailrace_using doctor; and test $_shtab_tailrace_npos -ge 0' -F -d SOURCE
+complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a checkpoint -d 'Explain the directory of a checkpoint, or check its bytes.'
+complete -c tailrace -n '_shtab_tailrace_using checkpoint' -s h -l help -d 'show this help message and exit'
+complete -c tailrace -n '_shtab_tailrace_using checkpoint' -l format -xka "text jsonl" -d 'print text, or one JSON object (default: text)'
+complete -c tailrace -n '_shtab_tailrace_using checkpoint; and test $_shtab_tailrace_npos -eq 0' -ka "show verify" -d 'show|verify'
+complete -c tailrace -n '_shtab_tailrace_using checkpoint; and test $_shtab_tailrace_npos -eq 1' -F -d DIR
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a completions -d 'Print shell completions or the manual page.'
 complete -c tailrace -n '_shtab_tailrace_using completions' -s h -l help -d 'show this help message and exit'
 complete -c tailrace -n '_shtab_tailrace_using completions; and test $_shtab_tailrace_npos -eq 0' -ka "bash zsh fish man" -d 'bash|zsh|fish|man'
 complete -c tailrace -n '_shtab_tailrace_using; and test $_shtab_tailrace_npos -eq 0' -a help -d 'Show the help of a command, as its --help does.'
 complete -c tailrace -n '_shtab_tailrace_using help' -s h -l help -d 'show this help message and exit'
-complete -c tailrace -n '_shtab_tailrace_using help; and test $_shtab_tailrace_npos -eq 0' -ka "top parse send formats explain doctor completions" -d 'top|parse|send|formats|explain|doctor|completions'
+complete -c tailrace -n '_shtab_tailrace_using help; and test $_shtab_tailrace_npos -eq 0' -ka "top parse send formats explain doctor checkpoint completions" -d 'top|parse|send|formats|explain|doctor|checkpoint|completions'
 
