@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from live import OK, Sink, line, running, wait_for
+from live import OK, TIMEOUT_S, Sink, free_port, line, running, wait_for
 
 import tailrace as tr
 from tailrace._runtime.clock import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from live import Process
@@ -29,6 +32,24 @@ def send(process: Process, url: str, stamp_s: float | None = None) -> None:
     stamp = None if stamp_s is None else str(round(stamp_s * 1000)).encode()
     with Sink(process.port) as sink:
         assert sink.batch([line(url)], stamp=stamp) == OK
+
+
+def sink_from(port: int, address: str) -> Sink:
+    """Connect from another address of this machine, as soon as the port is open."""
+
+    def connected() -> socket.socket | None:
+        try:
+            return socket.create_connection(
+                ("127.0.0.1", port), timeout=TIMEOUT_S, source_address=(address, 0)
+            )
+        except ConnectionRefusedError:
+            return None
+
+    opened = wait_for(connected)
+    sink = Sink(port)
+    sink.socket.close()
+    sink.socket = opened
+    return sink
 
 
 def kill(process: Process) -> None:
@@ -158,3 +179,59 @@ def test_a_run_that_is_abandoned_goes_on_from_its_last_round(tmp_path: Path):
     assert snapshot.total == 100_000
     (again,) = query.run(checkpoint=tmp_path / "state")
     assert again.total == 100_000
+
+
+def test_a_sender_that_does_not_come_back_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    port, now = free_port(), int(time.time())
+    window = tr.from_flume(f"127.0.0.1:{port}", format="combined").window(
+        "10s", "1s", time="header", lateness=0, idle_timeout="1h"
+    )
+    query = window.count(by="url")
+
+    def at(sink: Sink, *ages: int) -> None:
+        for age in ages:
+            assert sink.batch([line("/a")], stamp=str((now - age) * 1000).encode()) == OK
+
+    def begin() -> list[Sink]:
+        stays, leaves = sink_from(port, "127.0.0.3"), sink_from(port, "127.0.0.2")
+        at(stays, 60)
+        at(leaves, 60, 49)
+        at(stays, 40)
+        return [stays, leaves]
+
+    def go_on() -> list[Sink]:
+        stays = sink_from(port, "127.0.0.3")
+        at(stays, 20)
+        return [stays]
+
+    def last(age: int, send: Callable[[], list[Sink]]) -> tr.Snapshot:
+        with ThreadPoolExecutor(1) as pool, query.run(checkpoint=tmp_path) as answers:
+            sending = pool.submit(send)
+            found = next(one for one in answers if seconds_of(one) >= now - age)
+            for sink in sending.result(TIMEOUT_S):
+                sink.socket.close()
+        return found
+
+    assert last(50, begin).total == 2
+    monkeypatch.setattr("tailrace._sources.flume_senders.SENDER_END_S", 0.3)
+    found = last(35, go_on)
+    assert (found.total, found.lines["late"]) == (1, 0)
+
+
+def seconds_of(snapshot: tr.Snapshot) -> float:
+    assert snapshot.end is not None
+    return snapshot.end.timestamp()
+
+
+def test_csv_says_that_it_is_not_final_in_a_message(tmp_path: Path):
+    source, state = "flume://127.0.0.1:0", str(tmp_path)
+    options = ("--window", "30d", "--slide", "1d", "--format", "csv", "--checkpoint", state)
+    with running("top", source, *options) as process:
+        send(process, "/a")
+        assert process.end(signal.SIGTERM) == 0
+    (said,) = [text for text in process.messages if "not final" in text]
+    end = process.printed[1].split(",")[1]
+    expected = f"results from {end} on are not final; the next run prints them again"
+    assert said == f"tailrace: {expected}"

@@ -27,6 +27,7 @@ from tailrace._format_options import naming
 from tailrace._names import choice, is_interval
 from tailrace._outputs.blocks import FORMATS, Blocks
 from tailrace._query import checkpoint_directory
+from tailrace._rendering import iso
 from tailrace._rendering.text import lines_summary
 from tailrace._samples import Samples
 from tailrace._sizes import size_bytes
@@ -402,8 +403,16 @@ def _run(
             if run.problems:
                 # They were reported when they occurred.
                 code = 1
+        unfinished = None
         for snapshot in counting.stop() if signals.is_stopped else rest:
             out.show(snapshot)
+            unfinished = unfinished or (None if snapshot.final else iso(snapshot.end))
+        if unfinished is not None and given.format == "csv":
+            # Its columns are those of rows.
+            out.say(
+                f"tailrace: results from {unfinished} on are not final; the next run prints them "
+                "again"
+            )
         out.end()
         code = signals.code or code
     return ended(code, run, strict=given.strict, failed=failed)
