@@ -217,9 +217,9 @@ def _kind(path: str, place: str) -> Iterator[Finding]:
 
 def _free(path: str, free: int, entries: int | None) -> Finding:
     bound = (
-        "a checkpoint takes at most: the panes of the window (about 15 bytes for each key and "
-        "pane; 90 MB for 300 panes of 20,000 URLs), and events per second * 5 to 20 bytes * the "
-        "seconds of slide, lateness and rotation, or twice 16 MiB of log if that is more"
+        "a checkpoint takes at most: the panes of the window, once each (about 15 bytes for each "
+        "key and pane; 90 MB for 300 panes of 20,000 URLs), and two logs, each of 16 MiB or twice "
+        "the open panes; a log grows by events per second * 5 to 20 bytes, and is replaced then"
     )
     values = {"free": free}
     what = f"{amount(free)} are free; {bound}"

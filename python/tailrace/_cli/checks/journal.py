@@ -80,14 +80,9 @@ class Contents:
         self.sources: list[tuple[str, str | None]] = []
         """The names of sources, each with its format."""
         self.positions = Positions()
-        self.batches = 0
         self.window: Window | None = None
         self.why_not: str = ""
         """Why what the window holds is not known."""
-
-    @property
-    def closed_panes(self) -> int:
-        return sum(one.frames.get("closed pane", 0) for one in self.files.values())
 
 
 def is_journal(directory: str) -> bool:
