@@ -364,7 +364,9 @@ def _classify(
     resumed = [each for each in history.truncated if each.is_resumed]
     if resumed and all(each.cutter.ident != file.ident for each in resumed):
         found = yield from _match_contents(file, head, history)
-        if found == "known":
+        if found == "part":
+            yield from _find_whole(file, resumed, history.truncated)
+        if found is not None:
             return found
     truncated_verdict = yield from _match_truncation(file, head, history.truncated)
     if truncated_verdict is not None and truncated_verdict != "part":
@@ -377,6 +379,20 @@ def _classify(
             return "part" if plain and other in held else "pending"
     verdict = truncated_verdict or (yield from _match_history(file, head, sibling, history))
     return verdict or ("missed" if sibling.is_rotated else "pending")
+
+
+def _find_whole(
+    file: OpenFile, resumed: Iterable[Truncation], truncated: deque[Truncation]
+) -> Steps[None]:
+    """Stop the search for a content that is all that a file has."""
+    for truncation in resumed:
+        content = truncation.cutter.content
+        with suppress(EOFError):
+            found, unpacked = yield from _compare(file, content)
+            has_more = unpacked.read(1) if unpacked else file.size > content.offset
+            if found == "all" and not has_more:
+                truncated.remove(truncation)
+                return
 
 
 def _match_truncation(
