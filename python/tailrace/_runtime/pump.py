@@ -315,6 +315,9 @@ class Pump(Generic[R, O]):
             self._working.append(item)
             if self._interval_us is None:
                 self._tick(taken.now_us)
+            elif self._commit.blocks:
+                # What was received together is in one commit.
+                continue
             while (results := self._advance()) is not None:
                 yield from results
 

@@ -198,7 +198,8 @@ pub(crate) fn encode(label: Label, payload: &[u8], frame: &mut Vec<u8>) -> Optio
     let raw = u32::try_from(payload.len()).ok()?;
     frame.clear();
     let mut compressed = None;
-    if payload.len() <= COMPRESSIBLE {
+    // Senders wait for a round, and it is removed soon.
+    if label.kind != Kind::Round && payload.len() <= COMPRESSIBLE {
         frame.resize(HEADER + lz4_flex::block::get_maximum_output_size(payload.len()), 0);
         compressed = lz4_flex::block::compress_into(payload, &mut frame[HEADER..])
             .ok()
