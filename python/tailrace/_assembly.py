@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tailrace._filters import LineFilter
     from tailrace._runtime.commit import Commit
     from tailrace._runtime.live import LiveFeeds
+    from tailrace._runtime.resent import Resent
     from tailrace._runtime.rows import ChunkRows, RowOptions, Rows
     from tailrace._snapshot import Snapshot
     from tailrace._sources import LiveSource, Source
@@ -124,6 +125,10 @@ def count_run(
             numbers, journal.save, by_arrival=window is not None and window.time == "arrival"
         )
     counting.has_senders = any(origin.has_senders for origin in origins)
+    interval_us = _SECOND_US if window is None else window.interval_us
+    resent = _resent(origins, clock, interval_us)
+    if journal is not None and resent is not None:
+        journal.remember(resent)
     return Run(
         counting,
         feeds,
@@ -132,8 +137,9 @@ def count_run(
         stop,
         commit=commit,
         silence=silence,
+        resent=resent,
         jobs=jobs,
-        batch_interval_us=_SECOND_US if window is None else window.interval_us,
+        batch_interval_us=interval_us,
     )
 
 
@@ -208,6 +214,15 @@ def _silence(window: WindowSpec | None, origins: Sequence[Origin]) -> Silence | 
     return Silence(window.idle_timeout_us) if is_live else None
 
 
+def _resent(origins: Sequence[Origin], clock: Clock, interval_us: int) -> Resent | None:
+    times = [origin.resent_us for origin in origins if origin.resent_us is not None]
+    if not times:
+        return None
+    from tailrace._runtime.resent import Resent  # noqa: PLC0415 - only for senders
+
+    return Resent(interval_us, clock.steady_us(), max(times))
+
+
 def row_run(
     make: Callable[[ChunkRows], T],
     specs: Sequence[SourceSpec],
@@ -232,6 +247,7 @@ def row_run(
         Intake(clock, origins),
         clock,
         stop,
+        resent=_resent(origins, clock, _ROW_INTERVAL_US),
         # The number of a rejected line is known only after the lines before it are counted.
         jobs=jobs if options.reject_prefix is None else 1,
         batch_interval_us=_ROW_INTERVAL_US,
@@ -280,6 +296,7 @@ def sources_of(
                         lookups=lookups,
                         requested=requested,
                         has_senders=is_flume,
+                        resent_us=spec.resent_us,
                     )
                 )
     return sources, origins

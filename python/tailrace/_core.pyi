@@ -46,6 +46,7 @@ __all__ = [
     "count_matches",
     "default_fields",
     "describe_format",
+    "digest_events",
     "explain",
     "field_kind",
     "field_kinds",
@@ -62,6 +63,7 @@ __all__ = [
     "sample_rejects",
     "standard_fields",
     "step_problem",
+    "without_events",
     "write_rows",
 ]
 
@@ -113,6 +115,7 @@ class Engine:
         max_behind_us: int | None = None,
         sender: bytes | None = None,
         sender_header: bytes | None = None,
+        resent: int = 0,
     ) -> Delta: ...
     def abandon(
         self,
@@ -346,6 +349,10 @@ def lookup_of(
     format: str | Format, field: str, /
 ) -> Literal["country", "family", "bot"] | None: ...
 def count_events(data: bytes, /, *, kind: Kind, span: tuple[int, int]) -> int: ...
+def digest_events(
+    data: bytes, /, *, kind: Kind, span: tuple[int, int], first: int | None = None
+) -> tuple[int, bytes]: ...
+def without_events(data: bytes, /, *, kind: Kind, span: tuple[int, int], first: int) -> bytes: ...
 def count_matches(
     data: bytes,
     /,

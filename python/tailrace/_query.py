@@ -7,7 +7,7 @@ Each method returns a new query and checks its arguments. Nothing is opened befo
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from tailrace._aggregates import (
     Aggregate,
@@ -68,9 +68,12 @@ __all__ = [
     "from_stdin",
     "merge",
 ]
-__all__ += ["LEAST_PARTIAL_BYTES"]
+__all__ += ["LEAST_PARTIAL_BYTES", "RESENT"]
 
 T = TypeVar("T")
+
+RESENT = ["skip", "count"]
+"""What becomes of events that are sent again."""
 
 LEAST_PARTIAL_BYTES = 65_536
 """The smallest limit of the bytes of incomplete batches: a small batch of each of some agents."""
@@ -725,6 +728,8 @@ def from_flume(
     sender: str | None = None,
     max_connections: int = 1_024,
     max_partial_bytes: int | str = "256MiB",
+    resent: Literal["skip", "count"] = "skip",
+    resent_for: Duration = "1h",
 ) -> Query:
     """
     Receive events from Flume agents, in place of a Flume Avro source.
@@ -749,6 +754,10 @@ def from_flume(
             has been silent longest is closed in favour of a new one.
         max_partial_bytes: The limit of the bytes of incomplete batches of each address, such as
             `"64MiB"`. Above it, the connection with the largest is closed.
+        resent: `"skip"`: what an agent sends again, because the answer was lost, is counted once.
+            `"count"`: every batch is counted.
+        resent_for: For how long the last batch of a connection is remembered. It runs only while
+            the query runs.
 
     >>> tr.from_flume("0.0.0.0:9092").window("5m", every="1s").count(by="url")
     <tailrace.Query of flume://0.0.0.0:9092: count() by url, window 5m every 1s by arrival, top 10>
@@ -759,6 +768,9 @@ def from_flume(
     header = None if sender is None else sender_header(sender, "sender")
     most = _check_connections(max_connections)
     most_bytes = size_bytes(max_partial_bytes, "max_partial_bytes", LEAST_PARTIAL_BYTES)
+    if not isinstance(resent, str) or resent not in RESENT:
+        raise ValueError(f"resent: expected skip or count, found {resent!r:.80}")
+    resent_us = micros(resent_for, "resent_for", least=1)
     specs = []
     for one in addresses:
         address, own = split_sender(one)
@@ -766,6 +778,7 @@ def from_flume(
             address = address.removeprefix("flume://")
         spec = SourceSpec(log_format, address=split_address(address), tz=zone, geoip=lookups)
         spec = spec._replace(max_connections=most, max_partial_bytes=most_bytes)
+        spec = spec._replace(resent_us=resent_us if resent == "skip" else None)
         specs.append(spec._replace(sender_header=own or header))
     return Query(tuple(specs))
 

@@ -138,6 +138,8 @@ class SourceSpec(NamedTuple):
     """The limit of connections, of an address."""
     max_partial_bytes: int = 0
     """The limit of bytes of incomplete batches, of an address."""
+    resent_us: int | None = None
+    """For how long it is remembered what an address has received; None to count what is resent."""
     tz: tzinfo | None = None
     """The zone of times without one; UTC by default."""
     geoip: Countries | None = None

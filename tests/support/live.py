@@ -212,8 +212,15 @@ def wait_for(condition: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
 class Sink:
     """One connection of an Avro sink."""
 
-    def __init__(self, port: int, client_hash: bytes = FLUME_HASH, text: bytes = b"") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+    def __init__(
+        self,
+        port: int,
+        client_hash: bytes = FLUME_HASH,
+        text: bytes = b"",
+        *,
+        address: str = "127.0.0.1",
+    ) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S, (address, 0))
         self.serial = 0
         self._client_hash = client_hash
         self._text = text

@@ -107,7 +107,7 @@ class Running:
 def served(commit: Ledger, **window: str) -> Iterator[tuple[Running, int]]:
     """Run a count of agents' lines by arrival, in windows of 100 ms."""
     port = free_port()
-    query = tr.from_flume(f"127.0.0.1:{port}", format="combined")
+    query = tr.from_flume(f"127.0.0.1:{port}", format="combined", resent="count")
     shape = {"length": "100ms", "batch_interval": "50ms", **window}
     running = Running(query.window(**shape).count(by="url")._start(commit=commit))
     try:
@@ -330,7 +330,7 @@ def test_an_abandoned_run_waits_for_its_commit_and_settles_nothing_more():
     ledger = Ledger()
     ledger.free.clear()
     port = free_port()
-    query = tr.from_flume(f"127.0.0.1:{port}", format="combined")
+    query = tr.from_flume(f"127.0.0.1:{port}", format="combined", resent="count")
     run = query.window("100ms", batch_interval="50ms").count(by="url")._start(commit=ledger)
 
     async def main() -> float:
@@ -418,7 +418,7 @@ def test_rows_apply_conditions_and_return_the_selected_columns(tmp_path: Path):
 
 def test_an_agents_batch_is_acknowledged_when_the_next_rows_are_requested():
     port = free_port()
-    batches = tr.from_flume(f"127.0.0.1:{port}", format="combined").parse(["url"])
+    batches = tr.from_flume(f"127.0.0.1:{port}", format="combined", resent="count").parse(["url"])
     answers: list[object] = []
 
     def send() -> None:
@@ -499,7 +499,7 @@ def test_a_file_is_added_and_removed_during_a_run(monkeypatch: pytest.MonkeyPatc
 
 def test_an_agents_address_is_added_and_removed_during_a_run():
     first, second = free_port(), free_port()
-    query = tr.from_flume(f"127.0.0.1:{first}", format="combined")
+    query = tr.from_flume(f"127.0.0.1:{first}", format="combined", resent="count")
     run = query.window("10s", time="log", batch_interval="50ms", **OLD).count(by="url")
     run = run._start()
 
@@ -552,7 +552,9 @@ def test_an_agents_address_is_added_and_removed_during_a_run():
 def two_addresses(ledger: Ledger, **window: str) -> Iterator[tuple[Running, int, int]]:
     """Run a count by log time of the lines that arrive at two addresses."""
     first, second = free_port(), free_port()
-    query = tr.from_flume(f"127.0.0.1:{first}", f"127.0.0.1:{second}", format="combined")
+    query = tr.from_flume(
+        f"127.0.0.1:{first}", f"127.0.0.1:{second}", format="combined", resent="count"
+    )
     query = query.window("10s", time="log", **OLD, **window).count(by="url")
     running = Running(query._start(commit=ledger))
     try:

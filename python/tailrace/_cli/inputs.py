@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tailrace._durations import micros
 from tailrace._errors import TailraceError, in_words, os_reason
 from tailrace._format_options import naming, spec_with_columns
-from tailrace._names import AUTO, check_format, split_address, split_sender
-from tailrace._query import LEAST_PARTIAL_BYTES, from_files, from_flume, merge
+from tailrace._names import AUTO, check_format, choice, split_address, split_sender
+from tailrace._query import LEAST_PARTIAL_BYTES, RESENT, from_files, from_flume, merge
 from tailrace._sizes import size_bytes
 from tailrace._sources.globs import is_pattern, matching
 from tailrace._sources.text import STDIN, check_log
@@ -103,6 +103,18 @@ def add_arguments(parser: Parser, *, conditions: str, follow: str) -> None:
         metavar="SIZE",
         help="memory for the incomplete batches of a flume:// source, such as 64MiB; above it the "
         "connection with the largest is closed (default: 256MiB)",
+    )
+    parser.add_argument(
+        "--resent",
+        metavar="skip|count",
+        help="whether a flume:// source skips, or counts, the events that an agent sends again on "
+        "another connection because the answer was lost (default: skip)",
+    )
+    parser.add_argument(
+        "--resent-for",
+        metavar="DURATION",
+        help="how long a flume:// source remembers the last batch of each connection for --resent "
+        "skip; the time runs only while it listens (default: 1h)",
     )
     parser.add_argument(
         "--where",
@@ -337,7 +349,7 @@ def query(names: Sequence[str], given: argparse.Namespace) -> Query:
 
 def _check_unlimited(names: Sequence[str], given: argparse.Namespace) -> None:
     """Check that no limit of receivers is given, unless by the environment."""
-    for option in ("--max-connections", "--max-partial-bytes"):
+    for option in ("--max-connections", "--max-partial-bytes", "--resent", "--resent-for"):
         name = option[2:].replace("-", "_")
         if getattr(given, name) is not None and not given.defaults.hold(given, name):
             raise ValueError(f"{option}: expected a flume:// source, found {names[0]}")
@@ -354,6 +366,10 @@ def _limits(given: argparse.Namespace) -> dict[str, Any]:
         limits["max_partial_bytes"] = size_bytes(
             given.max_partial_bytes, "--max-partial-bytes", LEAST_PARTIAL_BYTES
         )
+    if given.resent is not None:
+        limits["resent"] = choice(given.resent, RESENT, "--resent")
+    if given.resent_for is not None:
+        limits["resent_for"] = given.resent_for
     return limits
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from tailrace import _core
 from tailrace._errors import CheckpointError, log_warning
 from tailrace._runtime.commit import Commit, CommitError
-from tailrace._runtime.notes import FORMAT, NAME, POSITION, pack, unpack
+from tailrace._runtime.notes import BATCH, FORMAT, NAME, POSITION, pack, unpack
 from tailrace._sources import FilePosition
 from tailrace._sources.positions import Positions
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tailrace._core import Changes, Engine, Journal
     from tailrace._runtime.clock import Silence
     from tailrace._runtime.intake import Intake
+    from tailrace._runtime.resent import Resent
     from tailrace._runtime.stage import Item, Origin, StampedChunk
 
 __all__ = ["JournalCommit", "Registry", "Restored"]
@@ -102,6 +103,9 @@ class JournalCommit(Commit):
         self._is_full = False
         self._is_closed = False
         self.restored = Restored(None, 0)
+        # What may be sent again, and what the journal has of it.
+        self._resent: Resent | None = None
+        self._batches: tuple[bytes | None, list[bytes]] = (None, [])
 
     def restore(self) -> None:
         """
@@ -116,14 +120,12 @@ class JournalCommit(Commit):
             for kind, part in (unpack(state) if state is not None else {}).items():
                 if kind == NAME:
                     registry.restore(part)
+                elif kind == BATCH:
+                    self._batches = part, []
                 elif kind == POSITION:
                     self.positions.restore(part)
             for note in notes:
-                kind, rest = note[:1], note[1:]
-                if kind in {NAME, FORMAT}:
-                    registry.apply(kind, rest)
-                elif kind == POSITION:
-                    self.positions.apply(rest)
+                self._apply(note[:1], note[1:])
         except _core.JournalError as error:
             raise CheckpointError(f"{error}") from error
         except ValueError as error:
@@ -131,6 +133,23 @@ class JournalCommit(Commit):
         for warning in self._journal.warnings:
             log_warning(warning)
         self.restored = Restored(now_us, listened_us or 0)
+
+    def _apply(self, kind: bytes, note: bytes) -> None:
+        if kind in {NAME, FORMAT}:
+            self.registry.apply(kind, note)
+        elif kind == POSITION:
+            self.positions.apply(note)
+        elif kind == BATCH:
+            self._batches[1].append(note)
+
+    def remember(self, resent: Resent) -> None:
+        """Keep what may be sent again, from before the first chunk on."""
+        state, notes = self._batches
+        if state is not None:
+            resent.restore(state)
+        for note in notes:
+            resent.apply(note)
+        self._resent, self._batches = resent, (None, [])
 
     def describe(self) -> str:
         """Return where the state is, for the start-up line."""
@@ -230,14 +249,20 @@ class JournalCommit(Commit):
         if listened_us is not None:
             self._hold(listened_us)
         chunks = [item for item in group if not item.is_settled_anyway and item.is_kept]
-        for item in chunks:
-            position = cast("StampedChunk", item.taken).chunk.position
-            if isinstance(position, FilePosition):
-                changes.note(POSITION + self.positions.note(position))
+        self._note(changes, chunks)
         self._round = _Round(changes, group, listened_us, steps, self._new_formats(chunks))
         for number in self._round.formats:
             changes.note(FORMAT + f"{number} {self.registry.formats[number]}".encode())
         return self._round
+
+    def _note(self, changes: Changes, chunks: Iterable[Item]) -> None:
+        """Record where chunks end in files, and what may be sent again."""
+        for item in chunks:
+            taken = cast("StampedChunk", item.taken)
+            if isinstance(taken.chunk.position, FilePosition):
+                changes.note(POSITION + self.positions.note(taken.chunk.position))
+            elif self._resent is not None and (batch := self._resent.note(taken)) is not None:
+                changes.note(BATCH + batch)
 
     def _new_formats(self, chunks: Iterable[Item]) -> list[int]:
         """Take note of the formats of sources that have got one, and return their numbers."""
@@ -309,7 +334,10 @@ class JournalCommit(Commit):
             log_warning(f"{error}; senders keep their lines until there is space")
 
     def _state_note(self) -> bytes:
-        return pack({NAME: self.registry.state(), POSITION: self.positions.state()})
+        notes = {NAME: self.registry.state(), POSITION: self.positions.state()}
+        if self._resent is not None:
+            notes[BATCH] = self._resent.state()
+        return pack(notes)
 
     def save(self) -> None:
         """Write the state at the end of the run, before the input is finished."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FORMAT", "NAME", "POSITION", "POSITION_OF_CALLER", "pack", "unpack"]
+__all__ = ["BATCH", "FORMAT", "NAME", "POSITION", "POSITION_OF_CALLER", "pack", "unpack"]
 
 POSITION = b"P"
 """How far a file was read."""
@@ -17,6 +17,9 @@ NAME = b"N"
 
 FORMAT = b"F"
 """The number of a source, a space, and the format of its lines."""
+
+BATCH = b"B"
+"""A batch that may be sent again."""
 
 POSITION_OF_CALLER = b"U"
 """The position that the caller of `tailrace.Window.commit` has passed."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from tailrace._runtime.clock import Clock, Silence
     from tailrace._runtime.intake import Intake
+    from tailrace._runtime.resent import Resent
     from tailrace._runtime.stage import Processor, StampedChunk
     from tailrace._sources import Chunk
     from tailrace._types import Outcome
@@ -138,6 +139,7 @@ class Pump(Generic[R, O]):
         stop: The stop request.
         commit: Makes results durable before they take effect.
         silence: Measures how long each source is silent, if an idle timeout is set.
+        resent: Recognises what is sent again, if it is to be skipped.
         jobs: The number of worker threads; with one, the loop itself works.
         batch_interval_us: The interval between ticks, aligned to the epoch like the ends of
             windows, so that ticks do not drift. None for finite sources: every chunk is followed
@@ -153,6 +155,7 @@ class Pump(Generic[R, O]):
         *,
         commit: Commit | None = None,
         silence: Silence | None = None,
+        resent: Resent | None = None,
         jobs: int = 1,
         batch_interval_us: int | None = None,
     ) -> None:
@@ -167,6 +170,7 @@ class Pump(Generic[R, O]):
         self._has_commit = type(self._commit) is not Commit
         self._is_direct = jobs == 1 and not self._has_commit and batch_interval_us is not None
         self._silence = silence
+        self._resent = resent
         # The stages: in work, waiting for a commit, being committed, to be settled.
         self._working: deque[Item] = deque()
         self._waiting: list[Item] = []
@@ -285,6 +289,8 @@ class Pump(Generic[R, O]):
             if is_due:
                 self._due_us = self._next_tick()
                 self._tick(self._clock.now_us())
+                if self._resent is not None:
+                    self._resent.tick(self._clock.steady_us())
         while (results := self._advance()) is not None:
             yield from results
         if self._due_us is not None and not is_due:
@@ -298,8 +304,14 @@ class Pump(Generic[R, O]):
         return some if self._interval_us is None else some + self._intake.overdue()
 
     def _work_on(self, some: Iterable[StampedChunk]) -> _Loop[O]:
-        processor = self._processor
-        for taken in some:
+        processor, resent = self._processor, self._resent
+        for received in some:
+            taken = received
+            if resent is not None and taken.log_format is not None:
+                if self._in_flight and resent.finds(taken):
+                    # It is skipped only if what it repeats is counted.
+                    yield from self._drain()
+                taken = resent.take(taken)
             item = Item(taken, taken.now_us)
             self._pending_bytes += item.size + _CHUNK_BYTES
             if taken.log_format is not None:
@@ -308,7 +320,7 @@ class Pump(Generic[R, O]):
                 except TailraceError:
                     yield from self._drain()
                     raise
-                if self._jobs == 1 and not self._is_large(taken):
+                if self._jobs == 1 and not _is_large(taken):
                     item.result = self._worked(taken, plan)
                 else:
                     item.future = self._submitted(taken, plan)
@@ -321,11 +333,6 @@ class Pump(Generic[R, O]):
             while (results := self._advance()) is not None:
                 yield from results
 
-    @staticmethod
-    def _is_large(taken: StampedChunk) -> bool:
-        start, end = taken.chunk.span
-        return end - start > _LARGE_BYTES and taken.chunk.answer is not None
-
     def _run_directly(self, some: Iterable[StampedChunk]) -> _Loop[O]:
         """
         Run each chunk through all stages at once, until a commit or a thread delays one.
@@ -335,23 +342,22 @@ class Pump(Generic[R, O]):
         """
         processor, settled, acknowledged = self._processor, self._settled, self._acknowledged
         count, stamps_us, first_us = 0, 0, 0
+        resent = self._resent
         rest = iter(some)
-        for taken in rest:
-            chunk = taken.chunk
+        for received in rest:
+            taken, chunk = received, received.chunk
             size = chunk.span[1] - chunk.span[0]
-            if size > _LARGE_BYTES and chunk.answer is not None:
+            if taken.log_format is None or (size > _LARGE_BYTES and chunk.answer is not None):
                 yield from self._work_on(chain((taken,), rest))
                 break
-            result = None
-            if taken.log_format is not None:
-                result = self._worked(taken, processor.prepare(taken))
-            if result is None or isinstance(result, BatchError):
-                item = Item(taken, taken.now_us)
-                item.result = result
-                self._pending_bytes += size + _CHUNK_BYTES
-                self._settling.append(item)
-                while (results := self._advance()) is not None:
-                    yield from results
+            if resent is not None:
+                if chunk.is_wanted is not resent.current:
+                    taken = resent.take(taken)
+                else:
+                    resent.latest = taken
+            result = self._worked(taken, processor.prepare(taken))
+            if isinstance(result, BatchError):
+                self._refuse(Item(taken, taken.now_us), taken, result)
                 continue
             if chunk.is_wanted is not None and not chunk.is_wanted():
                 self._abandon(taken)
@@ -369,11 +375,13 @@ class Pump(Generic[R, O]):
                 first_us = first_us or taken.steady_us
                 stamps_us += taken.steady_us
                 count += 1
-        if count:
-            steady_us = self._clock.steady_us()
-            acknowledged.batches += count
-            acknowledged.delay_us += count * steady_us - stamps_us
-            acknowledged.max_delay_us = max(acknowledged.max_delay_us, steady_us - first_us)
+        acknowledged.delayed(count, stamps_us, first_us, self._clock)
+
+    def _refuse(self, item: Item, taken: StampedChunk, error: BatchError) -> None:
+        self._malformed += 1
+        if taken.chunk.answer is None:
+            raise error
+        self._acknowledge(item, "close", str(error))
 
     def _worked(self, taken: StampedChunk, plan: Any) -> R | BatchError:  # noqa: ANN401 - the processor's
         try:
@@ -388,11 +396,8 @@ class Pump(Generic[R, O]):
             self._pool = ThreadPoolExecutor(self._jobs)
         self._jobs_open += 1
         future = self._pool.submit(self._worked, taken, plan)
-        future.add_done_callback(self._report_progress)
+        future.add_done_callback(lambda _: self.on_progress())
         return future
-
-    def _report_progress(self, _: object) -> None:
-        self.on_progress()
 
     def _tick(self, now_us: int) -> None:
         item = Item(None, now_us)
@@ -483,7 +488,7 @@ class Pump(Generic[R, O]):
         if self._committer is None:
             self._committer = ThreadPoolExecutor(1)
         future = self._committer.submit(self._commit.commit, prepared)
-        future.add_done_callback(self._report_progress)
+        future.add_done_callback(lambda _: self.on_progress())
         return future
 
     def _committed(self, group: Iterable[Item], error: BaseException | None) -> None:
@@ -523,10 +528,7 @@ class Pump(Generic[R, O]):
                 self.on_source_end(chunk.source)
             return ()
         if isinstance(result, BatchError):
-            self._malformed += 1
-            if taken.chunk.answer is None:
-                raise result
-            self._acknowledge(item, "close", str(result))
+            self._refuse(item, taken, result)
             return ()
         # After its commit, a chunk counts whatever its sender does.
         if item.is_abandoned or not (self._has_commit or _is_wanted(item)):
@@ -542,6 +544,8 @@ class Pump(Generic[R, O]):
 
     def _abandon(self, taken: StampedChunk) -> None:
         """Drop a chunk whose sender has disconnected and will send it again."""
+        if self._resent is not None:
+            self._resent.drop(taken)
         self._processor.abandon(taken)
         self._settled.fail("abandoned")
         if taken.chunk.answer is not None:
@@ -553,13 +557,18 @@ class Pump(Generic[R, O]):
         if answer is None:
             return
         counts = self._acknowledged
-        counts.add(lines, item.size)
-        delay_us = self._clock.steady_us() - taken.steady_us
-        counts.delay_us += delay_us
-        counts.max_delay_us = max(counts.max_delay_us, delay_us)
+        counts.events, counts.bytes = counts.events + lines, counts.bytes + item.size
+        counts.delayed(1, taken.steady_us, taken.steady_us, self._clock)
         if outcome != "ok":
             counts.fail(outcome)
+            if self._resent is not None:
+                self._resent.drop(taken)
         answer(outcome, reason)
+
+
+def _is_large(taken: StampedChunk) -> bool:
+    start, end = taken.chunk.span
+    return end - start > _LARGE_BYTES and taken.chunk.answer is not None
 
 
 def _is_wanted(item: Item) -> bool:

@@ -163,7 +163,7 @@ class Rows(Processor[_Done, O]):
     def work(self, taken: StampedChunk, plan: list[str] | None) -> _Done:
         """Return the rows of a chunk, its rejected lines and its counters."""
         log_format, columns = cast("_core.Format", taken.log_format), plan
-        chunk = taken.chunk
+        chunk = taken.new
         rejects = None
         if self._options.reject_prefix is not None:
             prefix = self._options.reject_prefix(self._names[chunk.source])
@@ -204,7 +204,9 @@ class Rows(Processor[_Done, O]):
         source, log_format = taken.chunk.source, cast("_core.Format", taken.log_format)
         fed, whole = lines["fed"], lines["fed"] + lines["headers"]
         if self.samples is not None:
-            self.samples.look(taken.chunk, log_format, whole, sum(lines["rejected"].values()))
+            self.samples.look(taken.new, log_format, whole, sum(lines["rejected"].values()))
+        if taken.again is not None:
+            self._lines["resent"] = self._lines.get("resent", 0) + taken.again.events
         self._lines["fed"] += fed
         self._lines["counted"] += lines["counted"]
         self._lines["filtered"] += lines["filtered"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tailrace._runtime.intake import Intake
     from tailrace._runtime.live import LiveFeeds
     from tailrace._runtime.pump import StopRequest
+    from tailrace._runtime.resent import Resent
     from tailrace._runtime.stage import Origin, Processor, StageCounts
 
 __all__ = ["Run"]
@@ -47,6 +48,7 @@ class Run(Generic[P, O]):
         *,
         commit: Commit | None = None,
         silence: Silence | None = None,
+        resent: Resent | None = None,
         jobs: int = 1,
         batch_interval_us: int | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class Run(Generic[P, O]):
             stop,
             commit=commit,
             silence=silence,
+            resent=resent,
             jobs=jobs,
             batch_interval_us=None if isinstance(feeds, Feeds) else batch_interval_us,
         )

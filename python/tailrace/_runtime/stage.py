@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
-from tailrace._core import BatchError, Format
+from tailrace._core import BatchError, Format, without_events
 from tailrace._requested import ANYTHING, Requested
 
 if TYPE_CHECKING:
@@ -13,11 +13,21 @@ if TYPE_CHECKING:
 
     from tailrace._core import Delta, Engine, Lookups, Zone
     from tailrace._detection import Detector
+    from tailrace._runtime.clock import Clock
     from tailrace._samples import Samples
     from tailrace._sources import Chunk
     from tailrace._types import LineCounts
 
-__all__ = ["Absorber", "Item", "Origin", "Processor", "StageCounts", "StampedChunk"]
+__all__ = [
+    "Absorber",
+    "Again",
+    "ConnectionKey",
+    "Item",
+    "Origin",
+    "Processor",
+    "StageCounts",
+    "StampedChunk",
+]
 
 R = TypeVar("R")
 O = TypeVar("O")  # noqa: E741 - a result
@@ -38,6 +48,7 @@ class Origin:
         lookups: The data in which fields are looked up.
         requested: What is read of its lines.
         has_senders: Whether it answers senders, which may give up a batch or send it again.
+        resent_us: For how long it is remembered what was sent; None if nothing is skipped.
     """
 
     def __init__(
@@ -53,6 +64,7 @@ class Origin:
         lookups: Sequence[Lookups] = (),
         requested: Requested = ANYTHING,
         has_senders: bool = False,
+        resent_us: int | None = None,
     ) -> None:
         self.name = name
         self.log_format = log_format
@@ -64,10 +76,27 @@ class Origin:
         self.lookups = lookups
         self.requested = requested
         self.has_senders = has_senders
+        self.resent_us = resent_us
 
     def compiled(self, spec: str) -> Format:
         """Return a format for its lines."""
         return Format(spec, self.zone, self.lookups)
+
+
+ConnectionKey: TypeAlias = tuple[int, int] | tuple[int, int, int]
+"""
+A connection: its number and that of its source; before these, the number of the run, if it is an
+earlier one.
+"""
+
+
+class Again(NamedTuple):
+    """What a batch repeats of an earlier one."""
+
+    events: int
+    """How many of its first events were counted already."""
+    connection: ConnectionKey
+    """The connection of the earlier batch."""
 
 
 class StampedChunk(NamedTuple):
@@ -80,6 +109,23 @@ class StampedChunk(NamedTuple):
     origin: Origin
     steady_us: int
     """When it was received, by the monotonic clock."""
+    again: Again | None = None
+    """What it repeats of an earlier batch."""
+
+    @property
+    def new(self) -> Chunk:
+        """
+        The chunk without the events that were counted already.
+
+        Raises:
+            BatchError: The bytes are malformed.
+        """
+        chunk = self.chunk
+        if self.again is None:
+            return chunk
+        count = self.again.events
+        rest = without_events(chunk.data, kind=chunk.kind, span=chunk.span, first=count)
+        return chunk._replace(data=rest, span=(0, len(rest)), kind="batch")
 
 
 class Item:
@@ -132,6 +178,15 @@ class StageCounts:
         self.events += events
         self.batches += 1
         self.bytes += size
+
+    def delayed(self, batches: int, stamps_us: int, first_us: int, clock: Clock) -> None:
+        """Count chunks that were received at times with this sum, the first at this one."""
+        if not batches:
+            return
+        steady_us = clock.steady_us()
+        self.batches += batches
+        self.delay_us += batches * steady_us - stamps_us
+        self.max_delay_us = max(self.max_delay_us, steady_us - first_us)
 
     def fail(self, reason: str) -> None:
         """Count a chunk with an error."""
@@ -241,7 +296,9 @@ class Absorber(Processor["Delta", O]):
 
     def work(self, taken: StampedChunk, plan: Any) -> Delta:  # noqa: ANN401, ARG002 - there is none
         """Return the delta of a chunk."""
-        chunk, log_format, now_us, origin, _ = taken
+        chunk, log_format, now_us, origin, _, again = taken
+        if again is not None:
+            chunk = taken.new
         return self._engine.absorb(
             chunk.data,
             kind=chunk.kind,
@@ -253,6 +310,7 @@ class Absorber(Processor["Delta", O]):
             max_behind_us=origin.max_behind_us,
             sender=chunk.sender,
             sender_header=origin.sender_header,
+            resent=0 if again is None else again.events,
         )
 
     def abandon(self, taken: StampedChunk) -> int:
@@ -272,5 +330,5 @@ class Absorber(Processor["Delta", O]):
         self._engine.apply(result, listened_us)
         fed, rejected, headers = result.lines
         if self.samples is not None and taken.log_format is not None:
-            self.samples.look(taken.chunk, taken.log_format, fed + headers, rejected)
+            self.samples.look(taken.new, taken.log_format, fed + headers, rejected)
         return fed

@@ -70,7 +70,11 @@ class Chunk(NamedTuple):
     answer: Callable[[Outcome, str], None] | None = None
     """Sends the outcome to the sender, with the reason unless the chunk was counted."""
     is_wanted: Callable[[], bool] | None = None
-    """Returns whether the sender still waits; a sender that disconnected sends it again."""
+    """
+    Returns whether the sender still waits; a sender that disconnected sends it again.
+
+    It is one object for each connection, and that of no other.
+    """
     position: FilePosition | tuple[int, int] | None = None
     """Where it ends in a file, or an agent's connection and batch number (`AgentPosition`)."""
     sender: bytes | None = None

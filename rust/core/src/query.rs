@@ -40,13 +40,17 @@ pub struct Origin {
     pub sender: Option<Box<[u8]>>,
     /// The header of a Flume event that names its sender, if that is not the peer.
     pub sender_header: Option<Box<[u8]>>,
+    /// How many events came before it in its batch that are skipped, because they were counted when
+    /// they were sent before.
+    pub resent: u64,
 }
 
 impl Origin {
     /// Creates the origin of chunks with times of any distance, whose source is their sender.
     pub fn new(source: usize, format: Format, now: i64) -> Self {
         let (max_ahead, max_behind, sender, sender_header) = (None, None, None, None);
-        Self { source, format, now, max_ahead, max_behind, sender, sender_header }
+        let resent = 0;
+        Self { source, format, now, max_ahead, max_behind, sender, sender_header, resent }
     }
 
     /// Returns the oldest and the newest time that is not rejected.
@@ -117,11 +121,18 @@ impl Query {
             // Senders move the watermark, which windows by arrival and one count of everything lack.
             (_, Some(header)) if self.time != Time::Arrival && self.panes.is_some() => {
                 absorbing.delta.split_by_sender();
+                if origin.resent > 0 {
+                    absorbing.delta.turn_to(None);
+                    absorbing.skip_resent();
+                }
                 chunk.for_each_sent(header, |line, stamp, sender| {
                     absorbing.sent_line(line, stamp, sender);
                 })?;
             }
-            _ => chunk.for_each_stamped(|line, stamp| absorbing.line(line, stamp))?,
+            _ => {
+                absorbing.skip_resent();
+                chunk.for_each_stamped(|line, stamp| absorbing.line(line, stamp))?;
+            }
         }
         Ok(absorbing.finish())
     }
@@ -285,6 +296,12 @@ struct Absorber<'a> {
 }
 
 impl<'a> Absorber<'a> {
+    /// Counts the events that were skipped, at the pane that their sender has reached.
+    fn skip_resent(&mut self) {
+        let reached = self.query.reached(self.origin, &self.delta);
+        self.delta.skip_resent(reached, self.origin.resent);
+    }
+
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a call per line costs a tenth of a short line")]
     fn line(&mut self, line: &'a [u8], stamp: Option<&'a [u8]>) {

@@ -391,6 +391,34 @@ fn a_sender_without_the_header_or_with_an_empty_one_is_the_peer() {
 }
 
 #[test]
+fn events_that_were_sent_before_count_at_the_pane_of_their_sender_and_in_no_window() {
+    let peer = Some(b"10.0.0.1"[..].into());
+    for header in [None, Some(b"host"[..].into())] {
+        let mut state = state(1);
+        let absorb = |events: &[(&str, Option<i64>)], resent| {
+            let (sender, sender_header) = (peer.clone(), header.clone());
+            let origin = Origin { sender, sender_header, resent, ..origin(NOW) };
+            ok(query(Time::Header).absorb(Chunk::Batch(&batch(events.iter().copied())), &origin))
+        };
+        // All of a batch, and the first events of one.
+        let delta = absorb(&[], 3);
+        assert_eq!((delta.lines().fed, delta.lines().resent), (0, 3));
+        state.apply(&delta);
+        let delta = absorb(&[("a", Some(10)), ("a", Some(11))], 2);
+        assert_eq!((delta.lines().fed, delta.lines().resent), (2, 2));
+        state.apply(&delta);
+        state.finish(false);
+        let mut last = None;
+        while let Some(snapshot) = state.next_snapshot() {
+            last = Some(snapshot.lines);
+        }
+        let lines = last.unwrap_or_default();
+        assert_eq!((lines.fed, lines.counted, lines.resent), (2, 2, 5));
+        assert_eq!(state.lines().resent, 5);
+    }
+}
+
+#[test]
 fn times_before_the_oldest_one_are_past_by_log_and_by_header() {
     for (time, spec) in [
         (Time::Log, "tsv:time:epoch,key:text"),

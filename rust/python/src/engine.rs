@@ -81,7 +81,7 @@ impl PyEngine {
     }
 
     #[pyo3(signature = (data, /, *, kind, span, source, format, now_us, max_ahead_us,
-                        max_behind_us=None, sender=None, sender_header=None))]
+                        max_behind_us=None, sender=None, sender_header=None, resent=0))]
     fn absorb(
         &self,
         py: Python<'_>,
@@ -95,6 +95,7 @@ impl PyEngine {
         max_behind_us: Option<i64>,
         sender: Option<&[u8]>,
         sender_header: Option<&[u8]>,
+        resent: u64,
     ) -> PyResult<PyDelta> {
         let chunk = chunk(kind, data, span)?;
         let format = format.get()?;
@@ -103,6 +104,7 @@ impl PyEngine {
             max_behind: max_behind_us,
             sender: sender.map(Into::into),
             sender_header: sender_header.map(Into::into),
+            resent,
             ..Origin::new(source, format, now_us)
         };
         let delta = py.detach(|| self.0.absorb(chunk, &origin)).map_err(error)?;

@@ -1,4 +1,4 @@
-//! Packs lines into the batches that a Flume client sends.
+//! Packs lines into the batches that a Flume client sends, and compares batches.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tailrace_core::{Batch, Batcher, Headers};
 
-use crate::convert::lock;
+use crate::convert::{chunk, error, lock};
 
 /// An encoded parameter and its number of events.
 type Encoded<'py> = (Bound<'py, PyBytes>, usize);
@@ -90,4 +90,37 @@ fn encode(headers: Vec<(String, String)>) -> Headers {
 
 fn encoded(py: Python<'_>, batch: Option<Batch>) -> Option<Encoded<'_>> {
     batch.map(|batch| (PyBytes::new(py, &batch.parameter), batch.events))
+}
+
+/// Returns the number of events of a chunk, at most `first`, and a digest over these; a malformed
+/// chunk has none.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, first=None))]
+pub(crate) fn digest_events<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    first: Option<u64>,
+) -> PyResult<(u64, Bound<'py, PyBytes>)> {
+    let chunk = chunk(kind, data, span)?;
+    // The first event is read sooner than the GIL is released.
+    let (count, digest) =
+        if first == Some(1) { chunk.digest(first) } else { py.detach(|| chunk.digest(first)) };
+    Ok((count, PyBytes::new(py, &digest.to_be_bytes())))
+}
+
+/// Returns a batch of the events that follow the first ones of a chunk.
+#[pyfunction]
+#[pyo3(signature = (data, /, *, kind, span, first))]
+pub(crate) fn without_events<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    kind: &str,
+    span: (usize, usize),
+    first: u64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let chunk = chunk(kind, data, span)?;
+    let rest = py.detach(|| chunk.without(first)).map_err(error)?;
+    Ok(PyBytes::new(py, &rest))
 }

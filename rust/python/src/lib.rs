@@ -41,7 +41,7 @@ mod _core {
     #[pymodule_export]
     use crate::engine::{PyDelta, PyEngine, WindowSettings};
     #[pymodule_export]
-    use crate::events::PyBatcher;
+    use crate::events::{PyBatcher, digest_events, without_events};
     #[pymodule_export]
     use crate::filter::{FilterError, PyFilter};
     #[pymodule_export]

@@ -7,8 +7,8 @@
 
 _shtab_tailrace_subparsers=(top parse send formats explain doctor checkpoint completions help)
 
-_shtab_tailrace_top_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --where --since --until --last --strict --by --show --sort -n --limit --window --slide --offset --batch-interval --time --lateness --idle-timeout --max-ahead --max-behind --max-keys --max-key-bytes --checkpoint --format --color)
-_shtab_tailrace_parse_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --where --since --until --last --strict --fields --format --rejects)
+_shtab_tailrace_top_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --resent --resent-for --where --since --until --last --strict --by --show --sort -n --limit --window --slide --offset --batch-interval --time --lateness --idle-timeout --max-ahead --max-behind --max-keys --max-key-bytes --checkpoint --format --color)
+_shtab_tailrace_parse_option_strings=(-h --help --log-format --tz --geoip --columns -F --follow -j --jobs --max-connections --max-partial-bytes --resent --resent-for --where --since --until --last --strict --fields --format --rejects)
 _shtab_tailrace_send_option_strings=(-h --help --batch --connections --rate)
 _shtab_tailrace_formats_option_strings=(-h --help --format --fields)
 _shtab_tailrace_explain_option_strings=(-h --help --format --tz)
@@ -20,6 +20,7 @@ _shtab_tailrace_option_strings=(-h --help -V --version)
 
 
 _shtab_tailrace_top___log_format_choices=(auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv logfmt csv tsv)
+_shtab_tailrace_top___resent_choices=(skip count)
 _shtab_tailrace_top___by_choices=(host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag)
 _shtab_tailrace_top__n_choices=(all)
 _shtab_tailrace_top___limit_choices=(all)
@@ -27,6 +28,7 @@ _shtab_tailrace_top___time_choices=(arrival header log)
 _shtab_tailrace_top___format_choices=(text jsonl csv)
 _shtab_tailrace_top___color_choices=(auto always never)
 _shtab_tailrace_parse___log_format_choices=(auto k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv logfmt csv tsv)
+_shtab_tailrace_parse___resent_choices=(skip count)
 _shtab_tailrace_parse___fields_choices=(host user time method url protocol request path query status status_class size bytes_in bytes_out referer agent vhost port scheme request_time upstream_time upstream upstream_status xff request_id request_flag)
 _shtab_tailrace_parse___format_choices=(text jsonl csv arrow parquet)
 _shtab_tailrace_formats_pos_0_choices=(k8s-ingress traefik combinedio main-rt main-timed combined-timed main vhost_combined alb elb s3 envoy haproxy squid common combined classic caddy traefik-json envoy-json json cloudfront w3c iis ltsv logfmt csv tsv)

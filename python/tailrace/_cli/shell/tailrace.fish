@@ -51,7 +51,7 @@ function _shtab_tailrace_using
 end
 
 set -g _shtab_tailrace_commands top parse send formats explain doctor checkpoint completions help
-set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --checkpoint --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --max-ahead --max-behind --max-connections --max-key-bytes --max-keys --max-partial-bytes --offset --rate --rejects --show --since --slide --sort --time --tz --until --where --window -j -n
+set -g _shtab_tailrace_opts_with_value --batch --batch-interval --by --checkpoint --color --columns --connections --fields --format --geoip --idle-timeout --jobs --last --lateness --limit --log-format --max-ahead --max-behind --max-connections --max-key-bytes --max-keys --max-partial-bytes --offset --rate --rejects --resent --resent-for --show --since --slide --sort --time --tz --until --where --window -j -n
 
 complete -c tailrace -e
 complete -c tailrace -f
@@ -68,6 +68,8 @@ complete -c tailrace -n '_shtab_tailrace_using top' -s F -l follow -d 'keep read
 complete -c tailrace -n '_shtab_tailrace_using top' -s j -l jobs -x -d 'number of threads that read files; does not change the output (default: 1 for small files and live sources, otherwise 1 per processor)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l max-connections -x -d 'number of connections that a flume:// source accepts; at the limit the one that has been silent longest is closed in favour of a new one (default: 1024, or fewer if the limit on open files is lower)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l max-partial-bytes -x -d 'memory for the incomplete batches of a flume:// source, such as 64MiB; above it the connection with the largest is closed (default: 256MiB)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l resent -xka "skip count" -d 'whether a flume:// source skips, or counts, the events that an agent sends again on another connection because the answer was lost (default: skip)'
+complete -c tailrace -n '_shtab_tailrace_using top' -l resent-for -x -d 'how long a flume:// source remembers the last batch of each connection for --resent skip; the time runs only while it listens (default: 1h)'
 complete -c tailrace -n '_shtab_tailrace_using top' -l where -x -d 'only lines matching this condition, such as '"'"'status >= 500 and method == POST'"'"'; see '"'"'Conditions'"'"' in '"'"'tailrace help parse'"'"''
 complete -c tailrace -n '_shtab_tailrace_using top' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, or UTC, unless it has a zone'
 complete -c tailrace -n '_shtab_tailrace_using top' -l until -x -d 'only lines logged before this time, written as for --since'
@@ -102,6 +104,8 @@ complete -c tailrace -n '_shtab_tailrace_using parse' -s F -l follow -d 'keep re
 complete -c tailrace -n '_shtab_tailrace_using parse' -s j -l jobs -x -d 'number of threads that read files; does not change the output (default: 1 for small files and live sources, otherwise 1 per processor)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l max-connections -x -d 'number of connections that a flume:// source accepts; at the limit the one that has been silent longest is closed in favour of a new one (default: 1024, or fewer if the limit on open files is lower)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l max-partial-bytes -x -d 'memory for the incomplete batches of a flume:// source, such as 64MiB; above it the connection with the largest is closed (default: 256MiB)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l resent -xka "skip count" -d 'whether a flume:// source skips, or counts, the events that an agent sends again on another connection because the answer was lost (default: skip)'
+complete -c tailrace -n '_shtab_tailrace_using parse' -l resent-for -x -d 'how long a flume:// source remembers the last batch of each connection for --resent skip; the time runs only while it listens (default: 1h)'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l where -x -d 'only lines matching this condition, such as '"'"'status >= 500 and method == POST'"'"'; see below'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l since -x -d 'only lines logged at this time or later: 10m or 10m ago, 10:30, yesterday, 2026-11-23T10:30+01:00, @1431857103 (seconds since the epoch), ...; in the zone of --tz, or UTC, unless it has a zone'
 complete -c tailrace -n '_shtab_tailrace_using parse' -l until -x -d 'only lines logged before this time, written as for --since'

@@ -64,6 +64,10 @@ impl Counters {
         Self { abandoned: count, ..Self::default() }
     }
 
+    pub(crate) fn of_resent(count: u64) -> Self {
+        Self { resent: count, ..Self::default() }
+    }
+
     pub(crate) fn of_late(count: u64) -> Self {
         Self { fed: count, late: count, ..Self::default() }
     }

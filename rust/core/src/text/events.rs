@@ -177,13 +177,13 @@ impl Batcher {
     }
 }
 
-fn write_sized(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn write_sized(out: &mut Vec<u8>, bytes: &[u8]) {
     write_length(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 
 /// Writes a length or count as a zig-zag varint.
-fn write_length(out: &mut Vec<u8>, length: usize) {
+pub(super) fn write_length(out: &mut Vec<u8>, length: usize) {
     let mut rest = (length as u64) << 1;
     while rest >= 0x80 {
         // The low seven bits, and the bit that says more follow.

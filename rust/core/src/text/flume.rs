@@ -8,6 +8,7 @@
 //! claims 2⁶³ events costs nothing.
 
 use std::fmt;
+use std::ops::Range;
 
 /// The bytes of a call are malformed: how, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +135,70 @@ pub(crate) fn event(
     Ok(event)
 }
 
+/// The events of a call with all their headers. Sizes of blocks and what follows the last event are
+/// not checked.
+pub(crate) struct Events<'a> {
+    walk: Walk<'a>,
+    /// The events of the current block that are still to come.
+    left: u64,
+    is_one: bool,
+    /// The headers and the body of the current event.
+    pub(super) headers: Vec<(&'a [u8], &'a [u8])>,
+    pub(super) body: &'a [u8],
+    is_plain: bool,
+}
+
+impl<'a> Events<'a> {
+    /// Reads the parameter of `appendBatch`.
+    pub(crate) fn of_batch(bytes: &'a [u8]) -> Self {
+        let walk = Walk { bytes, at: 0 };
+        Self { walk, left: 0, is_one: false, headers: Vec::new(), body: b"", is_plain: true }
+    }
+
+    /// Reads the parameter of `append`.
+    pub(crate) fn of_one(bytes: &'a [u8]) -> Self {
+        Self { left: 1, is_one: true, ..Self::of_batch(bytes) }
+    }
+
+    /// Reads the next event, and returns the range of its bytes.
+    pub(crate) fn next(&mut self) -> Result<Option<Range<usize>>, BatchError> {
+        if self.left == 0 {
+            self.left = if self.is_one { 0 } else { self.walk.count()? };
+        }
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let start = self.walk.at;
+        self.headers.clear();
+        let mut blocks = 0;
+        loop {
+            let first = self.walk.at;
+            let count = self.walk.count()?;
+            if count == 0 {
+                break;
+            }
+            blocks += 1;
+            // A negative count is odd: a zigzag.
+            let is_sized = self.walk.bytes[first] & 1 == 1;
+            self.is_plain = blocks == 1 && !is_sized;
+            for _ in 0..count {
+                let name = self.walk.sized()?;
+                self.headers.push((name, self.walk.sized()?));
+            }
+        }
+        self.is_plain = (blocks == 0 || self.is_plain)
+            && self.headers.is_sorted_by(|one, next| one.0 <= next.0);
+        self.body = self.walk.sized()?;
+        Ok(Some(start..self.walk.at))
+    }
+
+    /// Whether the headers of the current event are one block in the order of their names.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+}
+
 struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -193,6 +258,19 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
+    }
+
+    /// Reads the number of items of a block, zero at the end.
+    fn count(&mut self) -> Result<u64, BatchError> {
+        let start = self.at;
+        let count = self.long()?;
+        if count == i64::MIN {
+            return Err(Self::error(Kind::BlockCount(count), start));
+        }
+        if count < 0 {
+            self.long()?;
+        }
+        Ok(count.unsigned_abs())
     }
 
     /// Reads a string or bytes: a length and that many bytes.

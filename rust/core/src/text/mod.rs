@@ -11,5 +11,6 @@ pub(crate) mod in_line;
 pub(crate) mod lines;
 pub(crate) mod lookups;
 pub(crate) mod rejects;
+pub(crate) mod resent;
 pub(crate) mod rows;
 pub(crate) mod table;

@@ -260,6 +260,16 @@ impl Delta {
         }
     }
 
+    /// Counts events that were counted when they were sent before, at the pane that the chunk has
+    /// reached.
+    pub(crate) fn skip_resent(&mut self, reached: Option<i64>, count: u64) {
+        if count > 0 {
+            let lines = Counters::of_resent(count);
+            self.lines.add(&lines);
+            self.skipped.push((reached, lines));
+        }
+    }
+
     /// Counts an event of a key in a pane and returns its entry. The count of the entry is written
     /// by `write_counts`.
     #[inline]
