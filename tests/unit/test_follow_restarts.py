@@ -391,8 +391,14 @@ def test_every_line_is_read_once_over_any_rotations_and_restarts(operations: lis
     assert sorted(world.got) == sorted(world.written)
 
 
+# A file with nothing but the common beginning is not distinguished from others. If a line is added
+# to it at the moment when it is compressed or copied, that line may be missed or read twice.
+NOT_ALIKE = {"gzip what is written to", "copy, write, then truncate"}
+ALIKE = tuple(each for each in OPERATIONS + MORE if each not in NOT_ALIKE)
+
+
 @examples(150)
-@given(st.lists(st.sampled_from(OPERATIONS + MORE), max_size=50), st.sampled_from([9, 60]))
+@given(st.lists(st.sampled_from(ALIKE), max_size=50), st.sampled_from([9, 60]))
 def test_every_line_is_read_once_over_restarts_if_all_files_begin_alike(
     operations: list[str], header: int
 ):
