@@ -308,9 +308,8 @@ class Pump(Generic[R, O]):
         for received in some:
             taken = received
             if resent is not None and taken.log_format is not None:
-                if self._in_flight and resent.finds(taken):
-                    # It is skipped only if what it repeats is counted.
-                    yield from self._drain()
+                # It is skipped only if what it repeats is counted.
+                yield from self._drain() if self._in_flight and resent.finds(taken) else ()
                 taken = resent.take(taken)
             item = Item(taken, taken.now_us)
             self._pending_bytes += item.size + _CHUNK_BYTES
@@ -341,8 +340,7 @@ class Pump(Generic[R, O]):
         at the end of a round, so one clock read per round is enough.
         """
         processor, settled, acknowledged = self._processor, self._settled, self._acknowledged
-        count, stamps_us, first_us = 0, 0, 0
-        resent = self._resent
+        resent, count, stamps_us, first_us = self._resent, 0, 0, 0
         rest = iter(some)
         for received in rest:
             taken, chunk = received, received.chunk
