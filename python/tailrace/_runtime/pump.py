@@ -427,10 +427,8 @@ class Pump(Generic[R, O]):
             while self._settling:
                 if results := self._settle(self._settling.popleft()):
                     return results
-            if (
-                not (self._working or self._waiting or self._committing)
-                or not self._advance_commit()
-            ):
+            has_items = self._working or self._waiting or self._committing
+            if not has_items or not self._advance_commit():
                 return None
 
     def _advance_commit(self) -> bool:
