@@ -104,7 +104,7 @@ class Durable:
         """Return how many rounds were written, each with one sync."""
         command = [self._tailrace, "checkpoint", "show", str(directory), "--format", "jsonl"]
         shown = subprocess.run(command, capture_output=True, check=True).stdout
-        return int(json.loads(shown.splitlines()[-1])["next_round"]) - 1
+        return int(json.loads(shown)["restart"]["round"])
 
     # Answers.
 

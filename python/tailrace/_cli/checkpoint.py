@@ -143,6 +143,9 @@ def _explained(found: Contents) -> Iterator[str]:
     for number, at in enumerate(found.positions.shown()):
         rotated = " of a rotated file" if at.status == "rotated" else ""
         yield _row("" if number else "positions", f"{at.path}: byte {at.offset:,}{rotated}")
+    if found.batches:
+        last = "the last one of each connection, which its sender may send again"
+        yield _row("batches", f"{found.batches:,} remembered: {last}")
     if found.position is not None:
         shown = repr(found.position[:_MOST_SHOWN])
         rest = " ..." if len(found.position) > _MOST_SHOWN else ""
@@ -275,6 +278,7 @@ def _described(found: Contents) -> dict[str, Any]:
             {"path": at.path, "byte": at.offset, "status": at.status, "inode": at.inode}
             for at in found.positions.shown()
         ],
+        "batches": found.batches,
         "position": None if position is None else {"bytes": len(position), "hex": position.hex()},
         "lines": None if window is None else window.lines,
         "oldest": None if window is None else _time(window.oldest_us),

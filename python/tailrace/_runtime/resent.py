@@ -141,6 +141,10 @@ class Resent:
         self._ticked_us = self._paused_us = steady_us
         self._swept_us = 0
 
+    def __len__(self) -> int:
+        """Return how many batches are remembered."""
+        return sum(map(len, self._senders.values()))
+
     def tick(self, steady_us: int) -> None:
         """Take note of the time; it does not pass while the process is stopped or busy."""
         self._paused_us += self._late_us(steady_us)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tailrace import _core
 from tailrace._description import decoded
 from tailrace._durations import micros
-from tailrace._runtime.notes import FORMAT, NAME, POSITION, POSITION_OF_CALLER, unpack
+from tailrace._runtime.notes import BATCH, FORMAT, NAME, POSITION, POSITION_OF_CALLER, unpack
+from tailrace._runtime.resent import Resent
 from tailrace._schedule import Schedule, window_settings
 from tailrace._sources.positions import Positions
 
@@ -80,6 +81,8 @@ class Contents:
         self.sources: list[tuple[str, str | None]] = []
         """The names of sources, each with its format."""
         self.positions = Positions()
+        self.batches = 0
+        """How many batches are remembered that senders may send again."""
         self.window: Window | None = None
         self.why_not: str = ""
         """Why what the window holds is not known."""
@@ -221,23 +224,26 @@ def _window(description: dict[str, Any]) -> tuple[_core.Window, int, int]:
 def _add_notes(found: Contents, state: bytes | None, notes: Iterable[bytes]) -> None:
     names: list[str] = []
     formats: dict[int, str] = {}
+    resent = Resent(1, 0, 0)
+    kept: dict[bytes, Positions | Resent] = {POSITION: found.positions, BATCH: resent}
     for kind, note in unpack(state or b"").items():
-        if kind == NAME:
+        if kind in kept:
+            kept[kind].restore(note)
+        elif kind == NAME:
             names, pairs = json.loads(note)
             formats = dict(pairs)
-        elif kind == POSITION:
-            found.positions.restore(note)
         elif kind == POSITION_OF_CALLER:
             found.position = note
     for whole in notes:
         kind, note = whole[:1], whole[1:]
-        if kind == NAME:
+        if kind in kept:
+            kept[kind].apply(note)
+        elif kind == NAME:
             names.append(note.decode("utf-8", "surrogateescape"))
         elif kind == FORMAT:
             number, spec = note.split(b" ", 1)
             formats[int(number)] = spec.decode()
-        elif kind == POSITION:
-            found.positions.apply(note)
         elif kind == POSITION_OF_CALLER:
             found.position = note
+    found.batches = len(resent)
     found.sources = [(name, formats.get(number)) for number, name in enumerate(names)]
