@@ -23,7 +23,8 @@ from attackers import STRANGERS, Attack, attacking, connect
 from live import OK, Process, Sink, events, line, running, wait_for
 
 TOP = ("top", "flume://127.0.0.1:0", "--log-format", "combined", "--format", "jsonl")
-TOP += ("--window", "1h", "--limit", "60")
+# Peers send equal batches over many connections.
+TOP += ("--window", "1h", "--limit", "60", "--resent", "count")
 
 ANSWER_S = 5
 
