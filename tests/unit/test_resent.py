@@ -354,6 +354,8 @@ def test_while_the_first_is_committed_the_second_waits_for_its_outcome(*, fails:
     machine = Machine(commit)
     one, again, other = Peer(), Peer(), Peer(b"10.0.0.2")
     machine.send(one.chunk(events(lines(0, 3))))
+    # Nothing more has arrived, so the commit begins.
+    machine.send()
     assert commit.begun == 1
     if fails:
         commit.failures.append(CommitError("no space"))
@@ -373,6 +375,8 @@ def test_while_something_else_is_committed_a_batch_does_not_wait() -> None:
     machine = Machine(commit)
     one, other = Peer(), Peer()
     machine.send(one.chunk(events(lines(0, 3))))
+    machine.send()
+    assert commit.begun == 1
     step = machine.loop.send([other.chunk(events(lines(1, 3)))])
     assert step.receives  # type: ignore[union-attr] - a wait
     commit.free.set()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMIT_BYTES", "Pump", "StopRequest", "Wait"]
 
 R = TypeVar("R")
+T = TypeVar("T")
 O = TypeVar("O")  # noqa: E741 - a result
 
 # Above this many bytes in work or waiting for a commit, nothing is received.
@@ -48,6 +49,9 @@ _LARGE_BYTES = 256 * 1024
 
 # The memory of a chunk besides its bytes, so that many small chunks count as well.
 _CHUNK_BYTES = 6_000
+
+# A commit begins when nothing more has arrived, or at so many bytes.
+_GROUP_BYTES = 2 * 1024 * 1024
 
 # The timeout of a wait for a commit; any progress ends the wait earlier.
 _LONG_S = 3_600.0
@@ -128,6 +132,31 @@ if TYPE_CHECKING:
     _Loop: TypeAlias = Generator[Wait | O | None, list[Chunk] | None, None]
 
 
+class _Threads:
+    """A pool of threads, which is started when it is first used."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._pool: ThreadPoolExecutor | None = None
+
+    def submit(
+        self, report: Callable[[object], None], work: Callable[..., T], *arguments: object
+    ) -> Future[T]:
+        """Run a function on a thread, which then reports that it is done."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
+
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._most)
+        future = self._pool.submit(work, *arguments)
+        future.add_done_callback(report)
+        return future
+
+    def close(self) -> None:
+        """Wait for what is running."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
 class Pump(Generic[R, O]):
     """
     One loop over the chunks of all sources.
@@ -178,13 +207,14 @@ class Pump(Generic[R, O]):
         self._settling: deque[Item] = deque()
         # The item to acknowledge when the next result is requested.
         self._handed_out: tuple[Item, int] | None = None
-        self._pool: ThreadPoolExecutor | None = None
-        self._committer: ThreadPoolExecutor | None = None
+        self._workers, self._committer = _Threads(jobs), _Threads(1)
         self._jobs_open = 0
         self._pending_bytes = 0
         self._is_ticking = False
         # How long sources were listened to when idle ones were looked for after the last group.
         self._idle_us: int | None = None
+        # Whether more may have arrived that the next commit can take.
+        self._has_more = False
         self._due_us = self._next_tick()
         # Called by any thread after progress that the loop may wait for.
         self.on_progress: Callable[[], object] = _ignore
@@ -220,6 +250,8 @@ class Pump(Generic[R, O]):
                     silence.end(min(self._clock.steady_us(), most_us))
                 if chunks is None:
                     break
+                has_room = self._commit.blocks and self._pending_bytes < _GROUP_BYTES
+                self._has_more = bool(chunks) and has_room and self._interval_us is not None
                 if self._due_us is not None and self._clock.check():
                     # After a step, ends of windows may have passed.
                     self._due_us = 0
@@ -230,9 +262,8 @@ class Pump(Generic[R, O]):
             yield from self._work_on(self._intake.flush())
             yield from self._drain()
         finally:
-            for pool in (self._pool, self._committer):
-                if pool is not None:
-                    pool.shutdown(cancel_futures=True)
+            self._workers.close()
+            self._committer.close()
 
     def counts(self) -> dict[str, StageCounts]:
         """Return the counters of each stage after the first, by its name."""
@@ -265,6 +296,8 @@ class Pump(Generic[R, O]):
             return Wait(0, receives=not is_full and not (self._jobs == 1 and self._in_flight))
         if is_full:
             return Wait(_LONG_S, receives=False)
+        if self._has_more and self._committing is None:
+            return Wait(0, receives=True)
         held_us = self._intake.due_us
         if held_us is None and self._is_ticking:
             return Wait(_LOOK_US / 1e6, receives=True)
@@ -388,14 +421,11 @@ class Pump(Generic[R, O]):
             return error
 
     def _submitted(self, taken: StampedChunk, plan: Any) -> Future[R | BatchError]:  # noqa: ANN401 - as above
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
-
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._jobs)
         self._jobs_open += 1
-        future = self._pool.submit(self._worked, taken, plan)
-        future.add_done_callback(lambda _: self.on_progress())
-        return future
+        return self._workers.submit(self._report, self._worked, taken, plan)
+
+    def _report(self, _: object) -> None:
+        self.on_progress()
 
     def _tick(self, now_us: int) -> None:
         item = Item(None, now_us)
@@ -405,6 +435,7 @@ class Pump(Generic[R, O]):
 
     def _drain(self) -> _Loop[O]:
         """Wait until every received chunk is acknowledged."""
+        self._has_more = False
         while True:
             while (results := self._advance()) is not None:
                 yield from results
@@ -442,7 +473,7 @@ class Pump(Generic[R, O]):
             self._committing = None
             self._committed(group, future.exception())
             return True
-        if not self._waiting:
+        if not self._waiting or self._has_more:
             return False
         group, self._waiting = self._waiting, []
         if self._has_commit:
@@ -461,7 +492,8 @@ class Pump(Generic[R, O]):
             return
         self._groups.batches += 1
         if self._commit.blocks:
-            self._committing = group, self._in_background(prepared)
+            future = self._committer.submit(self._report, self._commit.commit, prepared)
+            self._committing = group, future
             return
         error: Exception | None = None
         try:
@@ -477,15 +509,6 @@ class Pump(Generic[R, O]):
             item.result = item.future.result()
             self._jobs_open -= 1
         return True
-
-    def _in_background(self, prepared: Any) -> Future[None]:  # noqa: ANN401 - the commit's
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 8 ms
-
-        if self._committer is None:
-            self._committer = ThreadPoolExecutor(1)
-        future = self._committer.submit(self._commit.commit, prepared)
-        future.add_done_callback(lambda _: self.on_progress())
-        return future
 
     def _committed(self, group: Iterable[Item], error: BaseException | None) -> None:
         """Continue with a committed group; after an error, fail its senders or end the run."""
