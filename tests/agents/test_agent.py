@@ -8,7 +8,6 @@ sends it again 5 s after any other result.
 """
 
 import gzip
-import json
 import os
 import signal
 import socket
@@ -16,16 +15,31 @@ import struct
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import flume_agent
 import pytest
+from agent_runs import (
+    BATCH,
+    IMPATIENT,
+    SENDING_TIMEOUT_S,
+    counting,
+    counts,
+    files_read,
+    fill,
+    given_up,
+    has_counted,
+    last,
+    not_once,
+    numbered,
+    small_batches,
+    sockets,
+)
 from classic_program import expected as by_the_program
 from flume_agent import VERSIONS
-from live import TIMEOUT_S, Process, free_port, line, running, wait_for
+from live import TIMEOUT_S, free_port, running, wait_for
 from places import DATA
 from profiles import NAME
 
@@ -33,13 +47,6 @@ LOGS = ["apache-combined-2015-elastic.log", "nginx-combined-2022-ployt0.log"]
 
 # Long enough for three agents at once to send everything on a busy machine.
 WINDOW_S = 30
-# Bounds failures only. An agent takes seconds to start, 5 s to retry, and some to send; on a
-# machine with five times the load, five times that.
-SENDING_TIMEOUT_S = 180
-
-# The batch size of the sink where something must happen during sending. With the default, 100,
-# an agent sends 40,000 lines in less than a second.
-BATCH = 10
 # The default batch of the source, and the default capacity of the channel.
 READ = CAPACITY = 100
 
@@ -55,69 +62,6 @@ def needs() -> None:
         pytest.skip(missing)
     for version in VERSIONS:
         flume_agent.jars(version)
-
-
-# --- sending and counting -------------------------------------------------------------------------
-
-
-def numbered(name: str, count: int) -> list[str]:
-    """Return URLs, each for one line."""
-    return [f"/{name}/{number:05}" for number in range(count)]
-
-
-def fill(spool: Path, urls: list[str], per_file: int) -> Path:
-    """Write lines with these URLs to a new spool directory, in the order of its file names."""
-    spool.mkdir()
-    for start in range(0, len(urls), per_file):
-        text = b"".join(line(url) + b"\n" for url in urls[start : start + per_file])
-        (spool / f"{start:05}").write_bytes(text)
-    return spool
-
-
-def small_batches(spool: Path, port: int) -> str:
-    conf = flume_agent.example_configuration(spool, port)
-    return f"{conf}\na1.sinks.k1.batch-size = {BATCH}\n"
-
-
-def files_read(spool: Path) -> int:
-    return len(list(spool.glob("*.COMPLETED")))
-
-
-def counting(port: int = 0, *, limit: str = "all", slide: str = "1s") -> list[str]:
-    """Return the arguments of a receiver whose window contains all lines of a test."""
-    arguments = ["top", f"flume://127.0.0.1:{port}", "--log-format", "combined", "--limit", limit]
-    arguments += ["--window", "1h", "--slide", slide, "--batch-interval", slide]
-    return [*arguments, "--format", "jsonl"]
-
-
-def has_counted(count: int) -> Callable[[dict[str, Any]], bool]:
-    return lambda snapshot: snapshot["lines"]["counted"] >= count
-
-
-def last(process: Process) -> dict[str, Any]:
-    """Return the last snapshot of a process that has ended."""
-    snapshot: dict[str, Any] = json.loads(process.printed[-1])
-    return snapshot
-
-
-def counts(snapshot: dict[str, Any]) -> Counter[str]:
-    return Counter({row["url"]: row["count"] for row in snapshot["rows"]})
-
-
-def not_once(counted: Counter[str], urls: Iterable[str]) -> dict[str, int]:
-    """Return the counts of these URLs that are not 1, and of any other URL."""
-    expected = Counter(urls)
-    return {url: counted[url] for url in counted | expected if counted[url] != expected[url]}
-
-
-def sockets(process: Process) -> int:
-    """Return how many sockets a process has open."""
-    found = 0
-    for descriptor in Path(f"/proc/{process.process.pid}/fd").iterdir():
-        # It may have been closed since it was listed.
-        with suppress(FileNotFoundError):
-            found += str(descriptor.readlink()).startswith("socket:")
-    return found
 
 
 # --- every line of real logs, from each Flume -----------------------------------------------------
@@ -377,21 +321,11 @@ def test_a_killed_agent_leaves_only_whole_batches_and_no_connection(tmp_path: Pa
 
 # --- a receiver that stands still -----------------------------------------------------------------
 
-# Values below 1,000 ms count as the default, 20,000 ms.
-IMPATIENT = """
-a1.sinks.k1.connect-timeout = 2000
-a1.sinks.k1.request-timeout = 2000
-"""
-
 # How often an agent gives up a batch before the receiver goes on: the first time on its open
 # connection, then on new ones that only the kernel has accepted.
 GIVE_UPS = 3 if NAME == "thorough" else 2
 
 WAITS = {"impatient": IMPATIENT} | ({"with the defaults": ""} if NAME == "thorough" else {})
-
-
-def given_up(log: Path) -> int:
-    return log.read_text(errors="replace").count("Unable to deliver event. Exception follows")
 
 
 def unread(port: int) -> int:
