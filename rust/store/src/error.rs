@@ -50,6 +50,11 @@ impl StoreError {
         StoreError::new(ErrorKind::Damaged, message)
     }
 
+    /// The message without what to do.
+    pub(crate) fn finding(&self) -> &str {
+        self.message.strip_suffix(RESTORE).unwrap_or(&self.message)
+    }
+
     pub(crate) fn io(place: &str, action: &str, error: &io::Error) -> StoreError {
         let kind = if is_full(error) { ErrorKind::Full } else { ErrorKind::Other };
         StoreError::new(kind, format!("{place}: {action}: {error}{}", hint(error)))

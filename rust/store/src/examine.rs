@@ -166,10 +166,7 @@ fn choose(
         }
         plan.state = state;
         let used = "an older state is used, and nothing is lost";
-        let warn = |problem: &StoreError| {
-            let what = problem.message().split("; ").next().unwrap_or_default();
-            format!("{what}; {used}")
-        };
+        let warn = |problem: &StoreError| format!("{}{used}", problem.finding());
         plan.warnings.extend(problems.iter().map(warn));
         return Ok(number);
     }

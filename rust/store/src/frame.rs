@@ -361,6 +361,20 @@ impl<'a, F: StoredFile> Source<'a, F> {
         })
     }
 
+    /// Whether there are only zeros from a byte on.
+    pub(crate) fn is_zero(&self, from: u64) -> Result<bool, StoreError> {
+        let mut block = vec![0; BLOCK];
+        let mut at = from;
+        while at < self.len {
+            let read = self.read(&mut block, at)?;
+            if read == 0 || block[..read].iter().any(|&byte| byte != 0) {
+                return Ok(false);
+            }
+            at += read as u64;
+        }
+        Ok(true)
+    }
+
     /// Whether what follows a bad frame proves that the frame was once synced.
     ///
     /// Only headers are read, so garbage costs linear time.

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::error::StoreError;
 use crate::examine::{examine, words};
-use crate::frame::{Kind, Source};
+use crate::frame::{Fault, Kind, Source};
 use crate::log::read_head;
 use crate::name::Series;
 use crate::state::{names, place_of};
@@ -120,9 +120,13 @@ fn walk<F: StoredFile>(
                 });
             }
             Err(fault) => {
-                let is_rot = !is_growing || source.proves_synced(at, id, last)?;
+                // A process that is killed leaves a shorter frame, a power cut often zeros. Anything
+                // else can be damage of the last round.
+                let is_torn = is_growing
+                    && (fault == Fault::Short || source.is_zero(at)?)
+                    && !source.proves_synced(at, id, last)?;
                 let problem =
-                    if is_rot { Problem::Damage(fault.words()) } else { Problem::Unfinished };
+                    if is_torn { Problem::Unfinished } else { Problem::Damage(fault.words()) };
                 each(FrameInfo { problem: Some(problem), ..info });
                 break;
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::disk::{Disk, Image};
 use crate::workload::{Engine, round, run};
 use crate::{profile, random};
-use tailrace_store::{ErrorKind, FrameInfo, Store, StoreError, inspect};
+use tailrace_store::{ErrorKind, FrameInfo, Problem, Store, StoreError, inspect};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -89,6 +89,53 @@ fn a_flipped_bit_is_named_or_harmless() {
         }
     }
     assert!(named > 100 && harmless > 100, "{named} {harmless}");
+}
+
+/// What is wrong with these files, by name.
+fn problems(files: &Files) -> Vec<(String, Problem)> {
+    let mut problems = Vec::new();
+    let disk = Disk::new(Image::from_files(files));
+    let recovered = inspect(disk.storage(), |frame| {
+        problems.extend(frame.problem.map(|problem| (frame.file, problem)));
+    });
+    // Not all damage prevents a recovery, but what does is named.
+    assert!(recovered.is_ok() || !problems.is_empty());
+    problems
+}
+
+#[test]
+fn every_flipped_bit_is_found_by_a_look() {
+    let (files, _) = written();
+    assert_eq!(problems(&files), []);
+    let mut random = random();
+    for (name, bytes) in &files {
+        let mut at = 0;
+        while at < bytes.len() {
+            let mut damaged = files.clone();
+            damaged.get_mut(name).unwrap()[at] ^= 1 << random.below(8);
+            let found = problems(&damaged);
+            let [(file, Problem::Damage(_))] = &found[..] else { panic!("{name} {at}: {found:?}") };
+            assert_eq!(file, name);
+            at += 1 + random.below(2 * 30_000 / profile::scaled(600) as usize);
+        }
+    }
+}
+
+#[test]
+fn an_unfinished_end_is_no_damage() {
+    let (files, _) = written();
+    let all = frames(&files);
+    for name in [NEWEST, "state-0000000000000006"] {
+        let last = all.iter().rfind(|frame| frame.file == name).unwrap();
+        let start = usize::try_from(last.byte).unwrap();
+        for len in (start + 1..files[name].len()).step_by(13) {
+            let mut cut = files.clone();
+            cut.get_mut(name).unwrap().truncate(len);
+            assert_eq!(problems(&cut), [(name.to_owned(), Problem::Unfinished)], "{len}");
+            cut.get_mut(name).unwrap()[start..].fill(0);
+            assert_eq!(problems(&cut), [(name.to_owned(), Problem::Unfinished)], "{len}");
+        }
+    }
 }
 
 #[test]
