@@ -120,9 +120,12 @@ def count_run(
         key_limit=key_limit,
     )
     if journal is not None:
-        numbers = journal.begin(origins, intake, silence, counting.hold_listening, start_us)
+        numbers = journal.begin(origins, intake, silence, start_us)
         counting.resume(
-            numbers, journal.save, by_arrival=window is not None and window.time == "arrival"
+            numbers,
+            journal.save,
+            journal.listened_us,
+            by_arrival=window is not None and window.time == "arrival",
         )
     counting.has_senders = any(origin.has_senders for origin in origins)
     interval_us = _SECOND_US if window is None else window.interval_us

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import signal
 import socket
 import time
@@ -15,6 +17,7 @@ from live import OK, TIMEOUT_S, Sink, free_port, line, running, wait_for
 
 import tailrace as tr
 from tailrace._runtime.clock import Clock
+from tailrace._runtime.journal import JournalCommit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,3 +238,112 @@ def test_csv_says_that_it_is_not_final_in_a_message(tmp_path: Path):
     end = process.printed[1].split(",")[1]
     expected = f"results from {end} on are not final; the next run prints them again"
     assert said == f"tailrace: {expected}"
+
+
+@pytest.mark.parametrize("by", ["arrival", "header"])
+def test_a_process_that_was_killed_before_its_first_round_is_like_none(tmp_path: Path, by: str):
+    arguments = receiver(tmp_path, "--time", by, "--window", "1h", "--slide", "1s")
+    with running(*arguments) as process:
+        wait_for(lambda: any("listening" in message for message in process.messages))
+        kill(process)
+    with running(*arguments) as process:
+        for _ in range(3):
+            send(process, "/a", time.time())
+            # So that by arrival an end is answered between two rounds.
+            time.sleep(1.1)
+        kill(process)
+    # Not in the same second, so that its own start differs.
+    time.sleep(1.1)
+    with running(*arguments) as process:
+        send(process, "/a", time.time())
+        assert process.end(signal.SIGTERM) == 0, process.messages
+    assert urls(process.snapshots()[-1]) == {"/a": 4}
+
+
+def test_a_format_is_kept_once_it_is_known(tmp_path: Path):
+    arguments = receiver(tmp_path, "--by", "host", "--window", "30d", "--slide", "1d")
+    with running(*arguments) as process, Sink(process.port) as sink:
+        # It may be a message before the log.
+        assert sink.batch([b"agent starts"]) == OK
+        kill(process)
+    with running(*arguments) as process:
+        with Sink(process.port) as sink:
+            assert sink.batch([b'{"host":"h"}'] * 20) == OK
+        process.end(signal.SIGTERM)
+        assert process.snapshots()[-1]["rows"] == [{"host": "h", "count": 20}]
+    with running(*arguments) as process:
+        with Sink(process.port) as sink:
+            assert sink.batch([b"agent starts again", b'{"host":"h"}']) == OK
+        process.end(signal.SIGTERM)
+    assert process.snapshots()[-1]["rows"] == [{"host": "h", "count": 21}]
+    assert not any("matches" in message for message in process.messages)
+
+
+def test_the_same_file_given_twice_keeps_its_two_numbers(tmp_path: Path):
+    log, state = tmp_path / "access.log", tmp_path / "state"
+    query = tr.from_files(log, log, format="combined").count(by="url")
+    for count in range(1, 4):
+        log.write_bytes((line("/a") + b"\n") * count)
+        (snapshot,) = query.run(checkpoint=state)
+        assert snapshot.total == count
+        with running("checkpoint", "show", str(state), "--format", "jsonl") as process:
+            process.closed()
+        assert "\n".join(process.printed).count('"combined"') <= 2
+
+
+def test_a_run_that_was_never_begun_holds_no_lock(tmp_path: Path):
+    log = tmp_path / "access.log"
+    log.write_bytes(line("/a") + b"\n")
+    query = tr.from_files(log).count(by="url")
+    gc.disable()
+    try:
+        query.run(checkpoint=tmp_path / "state")
+        (snapshot,) = query.run(checkpoint=tmp_path / "state")
+    finally:
+        gc.enable()
+    assert snapshot.total == 1
+
+
+def test_the_clock_and_silence_go_on_after_an_orderly_stop(tmp_path: Path):
+    port, state = free_port(), tmp_path / "state"
+    window = tr.from_flume(f"127.0.0.1:{port}").window("10s", "1s", time="header")
+    query = window.count(by="url")
+    before_us = time.time_ns() // 1_000
+    run = query._start(checkpoint=str(state))
+    silence = run.pump._silence
+    assert silence is not None
+    silence.listened_us = 500_000_000
+    for _ in run.processor.finish():
+        pass
+    run = query._start(checkpoint=str(state))
+    journal = run.pump.commit
+    assert isinstance(journal, JournalCommit)
+    assert journal.restored.listened_us == 500_000_000
+    assert journal.restored.now_us is not None
+    assert journal.restored.now_us >= before_us
+    run.close()
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace injects the error")
+def test_a_full_disk_loses_no_line_of_a_followed_file(tmp_path: Path):
+    log, state = tmp_path / "access.log", tmp_path / "state"
+    log.write_bytes((line("/a") + b"\n") * 10)
+    options = ("--window", "30d", "--slide", "1d", "--format", "jsonl")
+    arguments = ("top", "-F", str(log), "--checkpoint", str(state), *options)
+    # The sixth write of the thread that commits; the state at the end can be written again.
+    inject = "inject=pwrite64:error=ENOSPC:when=6"
+    strace = ("strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", inject)
+    count = 10
+    with running(*arguments, before=strace) as process:
+        wait_for(lambda: any("following" in message for message in process.messages))
+        while process.process.poll() is None:
+            with log.open("ab") as file:
+                file.write(line("/a") + b"\n")
+            count += 1
+            time.sleep(0.3)
+        assert process.closed() == 1
+    assert not any("senders" in message for message in process.messages)
+    with running(*arguments) as process:
+        wait_for(lambda: any("following" in message for message in process.messages))
+        assert process.end(signal.SIGTERM) == 0
+    assert process.snapshots()[-1]["lines"]["fed"] == count

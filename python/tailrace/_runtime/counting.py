@@ -101,15 +101,15 @@ class Counting(Absorber[Snapshot]):
         self._keep: Callable[[], object] | None = None
         # Which windows are final, if later ones are answered again by the next run.
         self._final_us: int | None = None
-        # How long live sources count as listened to, if that is fixed for the chunks of a group.
-        self._listened_us: int | None = None
+        # Returns how long live sources count as listened to, if that is fixed for a group.
+        self._held_us: Callable[[], int | None] = _nothing
         # Whether the ends that passed before this process began are still to be answered.
         self._has_missed_ends = False
         self._record_rate()
 
     def settle(self, taken: StampedChunk, result: Delta) -> tuple[int, None]:
         """Apply the delta of a chunk."""
-        listened_us = self._listened_us
+        listened_us = self._held_us()
         if listened_us is None and self._silence is not None:
             listened_us = self._silence.listened_us
         fed = self.apply(taken, result, listened_us)
@@ -117,22 +117,25 @@ class Counting(Absorber[Snapshot]):
             self._heard_us = taken.steady_us
         return fed, None
 
-    def resume(self, numbers: list[int], keep: Callable[[], object], *, by_arrival: bool) -> None:
+    def resume(
+        self,
+        numbers: list[int],
+        keep: Callable[[], object],
+        held_us: Callable[[], int | None],
+        *,
+        by_arrival: bool,
+    ) -> None:
         """
         Continue from a state: of the ends that passed meanwhile, only the newest is answered.
 
         Args:
             numbers: The numbers that sources have in the engine.
             keep: Keeps the state, which is called before the input ends.
+            held_us: Returns how long live sources count as listened to, for settled chunks.
             by_arrival: Whether the clock has passed them.
         """
-        self._numbers = numbers
-        self._keep = keep
+        self._numbers, self._keep, self._held_us = numbers, keep, held_us
         self._has_missed_ends = by_arrival
-
-    def hold_listening(self, listened_us: int) -> None:
-        """Fix how long live sources were listened to, for the chunks that are settled next."""
-        self._listened_us = listened_us
 
     def count_with(self, engine: Engine) -> None:
         """Use another engine, before the first chunk."""
@@ -289,3 +292,7 @@ class Counting(Absorber[Snapshot]):
 
     def _record_rate(self) -> None:
         self._fed.append((self._clock.steady_us(), self.lines()["fed"]))
+
+
+def _nothing() -> None:
+    """Return None."""

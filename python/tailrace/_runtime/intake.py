@@ -98,6 +98,10 @@ class Intake:
         known = self._origins[source].log_format
         return known if isinstance(known, str) else known.choose().format
 
+    def chosen(self, source: int) -> str | None:
+        """Return the format of a source, once it is known."""
+        return None if self._formats[source] is None else self.spec(source)
+
     def take(self, chunk: Chunk) -> list[StampedChunk]:
         """Return the chunks that can be worked on now that this chunk has arrived."""
         if self._is_refused(chunk):

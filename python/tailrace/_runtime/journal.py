@@ -7,9 +7,10 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tailrace import _core
+from tailrace._core import BatchError
 from tailrace._errors import CheckpointError, log_warning
 from tailrace._runtime.commit import Commit, CommitError
-from tailrace._runtime.notes import BATCH, FORMAT, NAME, POSITION, pack, unpack
+from tailrace._runtime.notes import BATCH, CLOCK, FORMAT, NAME, POSITION, pack, unpack
 from tailrace._sources import FilePosition
 from tailrace._sources.positions import Positions
 
@@ -33,9 +34,10 @@ class Registry:
         self.formats: dict[int, str] = {}
         self.ended: set[int] = set()
 
-    def number(self, name: str) -> int | None:
-        """Return the number of a source, if it is known."""
-        return self.names.index(name) if name in self.names else None
+    def number(self, name: str, taken: Sequence[int] = ()) -> int | None:
+        """Return the number of a source, if it is known; several of one name have several."""
+        found = (number for number, known in enumerate(self.names) if known == name)
+        return next((number for number in found if number not in taken), None)
 
     def apply(self, kind: bytes, note: bytes) -> None:
         """Add what a note says."""
@@ -99,7 +101,12 @@ class JournalCommit(Commit):
         self._round: _Round
         self._silence: Silence | None = None
         self._intake: Intake | None = None
-        self._hold: Callable[[int], object] = _ignore
+        # How long live sources count as listened to, for the chunks of the last round.
+        self._listened_us: int | None = None
+        # The time of the last chunk or tick.
+        self._now_us = 0
+        # Whether nothing was ever written.
+        self._is_new = True
         self._is_full = False
         self._is_closed = False
         self.restored = Restored(None, 0)
@@ -117,6 +124,9 @@ class JournalCommit(Commit):
         registry = self.registry
         try:
             state, notes, now_us, listened_us = self._journal.restore(self._engine)
+            # The first round names the sources.
+            self._is_new = state is None and not notes
+            self.restored = Restored(now_us, listened_us or 0)
             for kind, part in (unpack(state) if state is not None else {}).items():
                 if kind == NAME:
                     registry.restore(part)
@@ -124,6 +134,10 @@ class JournalCommit(Commit):
                     self._batches = part, []
                 elif kind == POSITION:
                     self.positions.restore(part)
+                elif kind == CLOCK:
+                    self.restored = Restored(
+                        *map(max, json.loads(part), (now_us or 0, self.restored.listened_us))
+                    )
             for note in notes:
                 self._apply(note[:1], note[1:])
         except _core.JournalError as error:
@@ -132,7 +146,6 @@ class JournalCommit(Commit):
             raise CheckpointError(f"{self.path}: {error}") from error
         for warning in self._journal.warnings:
             log_warning(warning)
-        self.restored = Restored(now_us, listened_us or 0)
 
     def _apply(self, kind: bytes, note: bytes) -> None:
         if kind in {NAME, FORMAT}:
@@ -154,7 +167,7 @@ class JournalCommit(Commit):
     def describe(self) -> str:
         """Return where the state is, for the start-up line."""
         lines = self._engine.lines()["fed"]
-        if self._journal.is_new or not lines:
+        if not lines:
             return f"state in {self.path}"
         return f"state in {self.path}, with {lines:,} line{'s' * (lines != 1)} from before"
 
@@ -178,7 +191,6 @@ class JournalCommit(Commit):
         origins: Sequence[Origin],
         intake: Intake,
         silence: Silence | None,
-        hold: Callable[[int], object],
         start_us: int,
     ) -> list[int]:
         """
@@ -188,11 +200,11 @@ class JournalCommit(Commit):
             origins: The sources.
             intake: Knows their formats.
             silence: How long live sources are listened to.
-            hold: Fixes that time for the chunks of a group.
             start_us: The start of a new journal.
         """
-        self._intake, self._silence, self._hold = intake, silence, hold
-        if self._journal.is_new:
+        self._intake, self._silence = intake, silence
+        self._now_us = max(start_us, self.restored.now_us or 0)
+        if self._is_new:
             self._steps.append(methodcaller("start", start_us))
         for origin in origins:
             self.add_source(origin)
@@ -204,10 +216,7 @@ class JournalCommit(Commit):
     def add_source(self, origin: Origin) -> int:
         """Add a source, and return its number in the engine; a known one goes on."""
         registry, engine = self.registry, self._engine
-        number = registry.number(origin.name)
-        if number is not None and number in self._numbers:
-            # The same source is given twice.
-            number = None
+        number = registry.number(origin.name, self._numbers)
         if number is None:
             number = engine.add_source()
             registry.names.append(origin.name)
@@ -225,6 +234,7 @@ class JournalCommit(Commit):
 
     def prepare(self, group: Sequence[Item], idle_us: int | None) -> _Round | None:
         """Collect what is to be written before the round, and return the round."""
+        self._now_us = max(self._now_us, group[-1].now_us)
         if idle_us is not None:
             self._silent = self._idle(idle_us)
         # Facts are about earlier groups, so they are in a state that is taken now.
@@ -245,12 +255,11 @@ class JournalCommit(Commit):
                 step(changes)
             changes.answered(self._engine)
         # Otherwise they are in the state.
-        listened_us = None if self._silence is None else self._silence.listened_us
-        if listened_us is not None:
-            self._hold(listened_us)
+        self._listened_us = None if self._silence is None else self._silence.listened_us
         chunks = [item for item in group if not item.is_settled_anyway and item.is_kept]
         self._note(changes, chunks)
-        self._round = _Round(changes, group, listened_us, steps, self._new_formats(chunks))
+        formats = self._new_formats(chunks)
+        self._round = _Round(changes, group, steps, formats, has_state=note is not None)
         for number in self._round.formats:
             changes.note(FORMAT + f"{number} {self.registry.formats[number]}".encode())
         return self._round
@@ -269,8 +278,8 @@ class JournalCommit(Commit):
         known, new = self.registry.formats, []
         for source in {cast("StampedChunk", item.taken).chunk.source for item in chunks}:
             number = self._numbers[source]
-            if number not in known:
-                known[number] = cast("Intake", self._intake).spec(source)
+            if number not in known and (spec := cast("Intake", self._intake).chosen(source)):
+                known[number] = spec
                 new.append(number)
         return new
 
@@ -282,13 +291,17 @@ class JournalCommit(Commit):
             CheckpointError: The journal can no longer be written.
             CommitError: The disk is full.
         """
-        changes, group, listened_us, _, _ = prepared
-        for item in group:
+        changes = prepared.changes
+        for item in prepared.group:
             if item.is_settled_anyway:
                 self._settled(item)(changes)
             elif item.is_kept:
-                changes.delta(item.result, listened_us)
+                changes.delta(item.result, self._listened_us)
         try:
+            if prepared.has_state:
+                # By itself, so that after an error it is known whether the steps are durable.
+                self._journal.commit(_core.Changes())
+                prepared.steps.clear()
             self._journal.commit(changes)
         except _core.JournalError as error:
             kind = CommitError if error.kind == "full" else CheckpointError
@@ -297,6 +310,8 @@ class JournalCommit(Commit):
     def _settled(self, item: Item) -> Callable[[Changes], object]:
         """Return what adds a tick, the end of a source, or an abandoned chunk to a round."""
         taken, now_us = item.taken, item.now_us
+        if isinstance(item.result, BatchError):
+            return _ignore
         if taken is None:
             idle = self._idle(item.result)
 
@@ -324,20 +339,38 @@ class JournalCommit(Commit):
                 self._is_full = False
                 log_warning(f"{self.path}: there is space again; lines are taken again")
             return
+        items = self._round.group
+        chunks = [item for item in items if not item.is_settled_anyway and item.is_kept]
+        has_senders = all(cast("StampedChunk", item.taken).chunk.answer for item in chunks)
+        if not (isinstance(error, CommitError) and has_senders):
+            # The run ends. A state would have positions after lines that are not counted.
+            self.close()
+            return
         # The chunks have no effect, everything else of the group has.
-        settled = [self._settled(item) for item in self._round.group if item.is_settled_anyway]
+        settled = [self._settled(item) for item in items if item.is_settled_anyway]
         self._steps = [*self._round.steps, *settled, *self._steps]
         for number in self._round.formats:
             del self.registry.formats[number]
-        if isinstance(error, CommitError) and not self._is_full:
+        if not self._is_full:
             self._is_full = True
             log_warning(f"{error}; senders keep their lines until there is space")
 
     def _state_note(self) -> bytes:
-        notes = {NAME: self.registry.state(), POSITION: self.positions.state()}
+        listened_us = self.restored.listened_us
+        if self._silence is not None:
+            listened_us = self._silence.listened_us
+        notes = {
+            NAME: self.registry.state(),
+            POSITION: self.positions.state(),
+            CLOCK: json.dumps([self._now_us, listened_us]).encode(),
+        }
         if self._resent is not None:
             notes[BATCH] = self._resent.state()
         return pack(notes)
+
+    def listened_us(self) -> int | None:
+        """Return how long live sources count as listened to, for the chunks that are settled."""
+        return self._listened_us
 
     def save(self) -> None:
         """Write the state at the end of the run, before the input is finished."""
@@ -365,11 +398,12 @@ class _Round(NamedTuple):
     changes: Changes
     """The changes before those of the group, and all notes."""
     group: Sequence[Item]
-    listened_us: int | None
     steps: list[Callable[[Changes], object]]
     """What had changed the engine before."""
     formats: list[int]
     """The sources that have got a format."""
+    has_state: bool
+    """Whether a state is written before it, which has the steps."""
 
 
 def _ignore(*_: object) -> None:

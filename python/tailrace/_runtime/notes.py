@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BATCH", "FORMAT", "NAME", "POSITION", "POSITION_OF_CALLER", "pack", "unpack"]
+__all__ = ["BATCH", "CLOCK", "FORMAT", "NAME", "POSITION", "POSITION_OF_CALLER", "pack", "unpack"]
 
 POSITION = b"P"
 """How far a file was read."""
@@ -23,6 +23,9 @@ BATCH = b"B"
 
 POSITION_OF_CALLER = b"U"
 """The position that the caller of `tailrace.Window.commit` has passed."""
+
+CLOCK = b"C"
+"""In a state, the last time, and how long live sources had been listened to."""
 
 _SIZE_BYTES = 4
 
