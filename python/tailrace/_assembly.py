@@ -90,8 +90,9 @@ def count_run(
     formats = formats_of(specs, query, condition)
     journal = None
     if checkpoint is not None:
-        from tailrace._checkpoint import opened, resume  # noqa: PLC0415 - loaded only with one
+        from tailrace._checkpoint import check_columns, opened, resume  # noqa: PLC0415 - loaded only with one
 
+        check_columns(specs)
         # Its sources are those of the journal, and then those that are new.
         counted = engine(formats)
         commit = journal = opened(checkpoint, window, query, line_filter, counted)

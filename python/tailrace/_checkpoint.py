@@ -10,8 +10,9 @@ from tailrace._aggregates import aggregate_specs
 from tailrace._description import decoded, differences, encoded
 from tailrace._durations import short
 from tailrace._errors import CheckpointError
+from tailrace._names import AUTO
 from tailrace._runtime.clock import Clock
-from tailrace._runtime.journal import JournalCommit
+from tailrace._runtime.journal import JournalCommit, needs_names
 from tailrace._sources.positions import Resumable
 
 if TYPE_CHECKING:
@@ -22,9 +23,27 @@ if TYPE_CHECKING:
     from tailrace._runtime.stage import Origin
     from tailrace._sources import LiveSource, Source
     from tailrace._sources.flume import Flume
-    from tailrace._specs import QuerySpec, WindowSpec
+    from tailrace._specs import QuerySpec, SourceSpec, WindowSpec
 
-__all__ = ["opened", "resume"]
+__all__ = ["check_columns", "opened", "resume"]
+
+
+def check_columns(specs: Sequence[SourceSpec]) -> None:
+    """
+    Check that the columns of every agent's lines are known without their first line.
+
+    Raises:
+        CheckpointError: They are not: the next run would take a line of the log for their names.
+    """
+    for spec in specs:
+        if spec.address is None or spec.log_format == AUTO:
+            continue
+        if needs_names(_core.Format(spec.log_format)):
+            raise CheckpointError(
+                f"{spec.names[0]}: expected a format with known columns, found "
+                f"{spec.log_format!r:.80}: the line that names them does not come again after a "
+                "restart; name them, such as csv:time,url"
+            )
 
 
 def opened(

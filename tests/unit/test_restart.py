@@ -347,3 +347,15 @@ def test_a_full_disk_loses_no_line_of_a_followed_file(tmp_path: Path):
         wait_for(lambda: any("following" in message for message in process.messages))
         assert process.end(signal.SIGTERM) == 0
     assert process.snapshots()[-1]["lines"]["fed"] == count
+
+
+@pytest.mark.parametrize("log_format", ["csv", "tsv", "w3c"])
+def test_columns_that_only_the_first_line_of_an_agent_names_are_refused(
+    tmp_path: Path, log_format: str
+):
+    query = tr.from_flume("127.0.0.1:0", format=log_format).window("1h").count(by="url")
+    with pytest.raises(tr.CheckpointError, match="name them, such as csv:time,url"):
+        query.run(checkpoint=tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+    named = tr.from_flume("127.0.0.1:0", format="csv:time:iso,url").window("1h").count(by="url")
+    named.run(checkpoint=tmp_path / "state").close()

@@ -17,13 +17,18 @@ from tailrace._sources.positions import Positions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from tailrace._core import Changes, Engine, Journal
+    from tailrace._core import Changes, Engine, Format, Journal
     from tailrace._runtime.clock import Silence
     from tailrace._runtime.intake import Intake
     from tailrace._runtime.resent import Resent
     from tailrace._runtime.stage import Item, Origin, StampedChunk
 
-__all__ = ["JournalCommit", "Registry", "Restored"]
+__all__ = ["JournalCommit", "Registry", "Restored", "needs_names"]
+
+
+def needs_names(log_format: Format) -> bool:
+    """Return whether the columns of a format are known only from a line of the log."""
+    return log_format.has_header and not _core.default_fields(log_format)
 
 
 class Registry:
@@ -94,6 +99,8 @@ class JournalCommit(Commit):
         self._head = head
         # The numbers of sources in the engine, by their numbers in the run.
         self._numbers: list[int] = []
+        # Those whose lines come from agents.
+        self._of_agents: set[int] = set()
         # What has changed the engine since the last round: sources, the last tick, silence.
         self._steps: list[Callable[[Changes], object]] = []
         self._ticked: Callable[[Changes], object] = _ignore
@@ -229,6 +236,8 @@ class JournalCommit(Commit):
             listened_us = 0 if self._silence is None else self._silence.listened_us
             engine.listen_to(number, listened_us)
             self._steps.append(methodcaller("listen_to", number, listened_us))
+        if origin.has_senders:
+            self._of_agents.add(number)
         self._numbers.append(number)
         return number
 
@@ -281,6 +290,11 @@ class JournalCommit(Commit):
             if number not in known and (spec := cast("Intake", self._intake).chosen(source)):
                 known[number] = spec
                 new.append(number)
+                if number in self._of_agents and needs_names(_core.Format(spec)):
+                    log_warning(
+                        f"{self.registry.names[number]}: the line that names the columns does not "
+                        "come again after a restart; name them in the format, such as csv:time,url"
+                    )
         return new
 
     def commit(self, prepared: _Round) -> None:
