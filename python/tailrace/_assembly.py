@@ -95,7 +95,7 @@ def count_run(
         check_columns(specs)
         # Its sources are those of the journal, and then those that are new.
         counted = engine(formats)
-        commit = journal = opened(checkpoint, window, query, line_filter, counted)
+        commit = journal = opened(checkpoint, window, query, line_filter, counted, formats=formats)
     sources, origins = sources_of(specs, window, requested)
     feeds = _feeds(sources)
     silence = _silence(window, origins)

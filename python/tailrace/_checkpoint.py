@@ -52,14 +52,18 @@ def opened(
     query: QuerySpec,
     line_filter: LineFilter,
     engine: _core.Engine,
+    *,
+    formats: Sequence[str | _core.Format],
 ) -> JournalCommit:
     """
     Open a checkpoint, or create one, and bring an engine into its state.
 
+    Lines have one of the formats.
+
     Raises:
         CheckpointError: It is in use, damaged, of another query or version, or cannot be opened.
     """
-    description = _description(window, query, line_filter)
+    description = _description(window, query, line_filter, formats)
     head = encoded(description)
     try:
         journal = _core.Journal(path, head, random=int.from_bytes(os.urandom(8), "little"))
@@ -113,12 +117,18 @@ def _read_back(description: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _description(
-    window: WindowSpec | None, query: QuerySpec, line_filter: LineFilter
+    window: WindowSpec | None,
+    query: QuerySpec,
+    line_filter: LineFilter,
+    formats: Sequence[str | _core.Format],
 ) -> dict[str, Any]:
     """Return what must not change between two runs; limits of rows, outputs and threads may."""
     by = query.by or ()
     specs = aggregate_specs(query.aggregates, by, track_ranks=query.track_ranks)
     found: dict[str, Any] = {"kind": "query", "by": list(by), "aggregates": specs}
+    fields = [*by, *(field for one in query.aggregates.values() for field in one.fields)]
+    # Rounds have values without their types.
+    found |= {f"type of {field}": _type(field, formats) for field in fields}
     if window is not None:
         lengths, slide_us, offset_us = window.windows
         found["window"] = ["all" if one is None else short(one) for one in lengths]
@@ -135,3 +145,9 @@ def _description(
     found["max_key_bytes"] = query.max_key_bytes
     found["track_ranks"] = query.track_ranks
     return found
+
+
+def _type(field: str, formats: Iterable[str | _core.Format]) -> str:
+    """Return the type of a field, which is one for all formats."""
+    kinds = {_core.field_kind(log_format, field) for log_format in formats}
+    return "any" if "any" in kinds else str(kinds.pop())

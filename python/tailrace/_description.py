@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
@@ -11,7 +12,7 @@ from tailrace._durations import short
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["decoded", "differences", "encoded", "setting_text"]
+__all__ = ["decoded", "differences", "directory_of", "encoded", "setting_text"]
 
 # What the bytes mean. It changes whenever an older version of tailrace cannot read them.
 _VERSION = 1
@@ -21,6 +22,30 @@ _OF_WRITER = {"version", "tailrace"}
 
 # Members that are times in microseconds.
 _DURATIONS = {"length", "every", "offset", "lateness"}
+
+
+def directory_of(checkpoint: str | os.PathLike[str]) -> str:
+    """
+    Return the path of a checkpoint.
+
+    Raises:
+        TypeError: It is not a path.
+        ValueError: It is empty, or not the name of a file.
+    """
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint: expected the path of a directory, found {checkpoint!r:.80}")
+    path = os.fspath(checkpoint)
+    if not isinstance(path, str) or not path or "\0" in path or not _is_encodable(path):
+        raise ValueError(f"checkpoint: expected the path of a directory, found {path!r:.80}")
+    return path
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def encoded(description: Mapping[str, Any]) -> bytes:
@@ -55,14 +80,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """
     Return how a query differs from the one that a checkpoint was written for.
 
+    Settings that only one of them has depend on one that differs, as a slide does on a window.
+
     >>> differences({"every": 30_000_000, "by": ["key"]}, {"every": 20_000_000, "by": ["key"]})
     ['every was 30s and is 20s']
     """
-    names = dict.fromkeys([*old, *new])
     return [
-        f"{name} was {setting_text(name, old.get(name))} and is {setting_text(name, new.get(name))}"
-        for name in names
-        if name not in _OF_WRITER and old.get(name) != new.get(name)
+        f"{name} was {setting_text(name, old[name])} and is {setting_text(name, new[name])}"
+        for name in old
+        if name in new and name not in _OF_WRITER and old[name] != new[name]
     ]
 
 
@@ -76,15 +102,17 @@ def setting_text(name: str, value: Any) -> str:  # noqa: ANN401 - of any setting
     if isinstance(value, list):
         if name == "aggregates":
             return ", ".join(map(_aggregate, value))
-        return ", ".join(_one(name, each) for each in value) or "nothing"
+        # A length without a limit is one since the start.
+        texts = ("all" if each is None else _one(name, each) for each in value)
+        return ", ".join(texts) or "nothing"
     return _one(name, value)
 
 
 def _one(name: str, value: Any) -> str:  # noqa: ANN401 - of any setting
-    if name in _DURATIONS and not isinstance(value, str):
-        return "all" if value is None else short(value) if value else "0s"
     if value is None:
         return "no limit" if name.startswith("max_") else "not set"
+    if name in _DURATIONS and not isinstance(value, str):
+        return short(value) if value else "0s"
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:,}" if isinstance(value, int) else str(value)

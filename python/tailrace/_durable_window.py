@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
 from tailrace._description import decoded, differences, encoded
-from tailrace._errors import CheckpointError, log_warning
+from tailrace._errors import CheckpointError, checkpoint_error, log_warning
 from tailrace._runtime.notes import POSITION_OF_CALLER, pack, unpack
 
 if TYPE_CHECKING:
@@ -16,25 +16,9 @@ if TYPE_CHECKING:
 
     from tailrace._types import Answer, ArrowStream
 
-__all__ = ["DurableWindow", "check_position", "directory_of"]
+__all__ = ["DurableWindow", "check_position"]
 
 _MAX_POSITION_BYTES = 1024 * 1024
-
-
-def directory_of(checkpoint: str | os.PathLike[str]) -> str:
-    """
-    Return the path of a checkpoint.
-
-    Raises:
-        TypeError: It is not a path.
-        ValueError: It is empty.
-    """
-    if not isinstance(checkpoint, str | os.PathLike):
-        raise TypeError(f"checkpoint: expected the path of a directory, found {checkpoint!r:.80}")
-    path = os.fspath(checkpoint)
-    if not isinstance(path, str) or not path:
-        raise ValueError(f"checkpoint: expected the path of a directory, found {path!r:.80}")
-    return path
 
 
 def check_position(position: object) -> bytes | None:
@@ -88,7 +72,7 @@ class DurableWindow:
                 self.close()
                 raise
         except _core.JournalError as error:
-            _raise(error)
+            raise checkpoint_error(directory, error) from error
 
     def _restore(self, directory: str, description: Mapping[str, Any]) -> None:
         try:
@@ -165,7 +149,7 @@ class DurableWindow:
             except _core.JournalError as error:
                 if error.kind != "full":
                     self.close()
-                _raise(error)
+                raise CheckpointError(str(error)) from error
             self._changes = _core.Changes()
             if position is not None:
                 self.position = position
@@ -183,7 +167,3 @@ class DurableWindow:
             if not self._is_closed:
                 self._is_closed = True
                 self._journal.close()
-
-
-def _raise(error: _core.JournalError) -> NoReturn:
-    raise CheckpointError(str(error)) from error

@@ -7,6 +7,7 @@ __all__ = [
     "ProtocolError",
     "SourceError",
     "TailraceError",
+    "checkpoint_error",
     "in_words",
     "log_problem",
     "log_warning",
@@ -42,6 +43,17 @@ class CheckpointError(TailraceError):
 
     The message names the file and says what to do.
     """
+
+
+def checkpoint_error(directory: str, error: Exception) -> CheckpointError:
+    """
+    Return the error of a checkpoint, with its directory.
+
+    >>> checkpoint_error("state", ValueError("the round is damaged at byte 5"))
+    CheckpointError('state: the round is damaged at byte 5')
+    """
+    text = str(error)
+    return CheckpointError(text if text.startswith(directory) else f"{directory}: {text}")
 
 
 class SourceError(TailraceError, ValueError):

@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Query",
-    "checkpoint_directory",
     "from_files",
     "from_flume",
     "from_lines",
@@ -444,7 +443,11 @@ class Query(metaclass=Public):
             raise TypeError(
                 f"run: expected a function to call with each snapshot, found {callback!r:.80}"
             )
-        directory = None if checkpoint is None else checkpoint_directory(checkpoint)
+        directory = None
+        if checkpoint is not None:
+            from tailrace._description import directory_of  # noqa: PLC0415 - only with one
+
+            directory = directory_of(checkpoint)
         answers = Answers(self._start(jobs=jobs, checkpoint=directory), self)
         if callback is None:
             return answers
@@ -578,22 +581,6 @@ class Query(metaclass=Public):
             commit=commit,
             checkpoint=checkpoint,
         )
-
-
-def checkpoint_directory(checkpoint: str | os.PathLike[str]) -> str:
-    """
-    Return the path of a checkpoint.
-
-    Raises:
-        TypeError: It is not a path.
-        ValueError: It is empty.
-    """
-    if not isinstance(checkpoint, str | os.PathLike):
-        raise TypeError(f"checkpoint: expected the path of a directory, found {checkpoint!r:.80}")
-    path = os.fspath(checkpoint)
-    if not isinstance(path, str) or not path or "\0" in path:
-        raise ValueError(f"checkpoint: expected the path of a directory, found {path!r:.80}")
-    return path
 
 
 # How many sources the `repr` of a query names.

@@ -149,6 +149,7 @@ class Window(metaclass=Public):
         self._durable: DurableWindow | None = None
         if checkpoint is not None:
             from tailrace import _durable_window  # noqa: PLC0415 - only with a checkpoint
+            from tailrace._description import directory_of  # noqa: PLC0415 - as above
 
             description = {
                 "kind": "window",
@@ -162,7 +163,7 @@ class Window(metaclass=Public):
                 "max_keys": max_keys,
                 "max_key_bytes": max_key_bytes,
             }
-            directory = _durable_window.directory_of(checkpoint)
+            directory = directory_of(checkpoint)
             self._durable = _durable_window.DurableWindow(window, directory, description)
             self._window = self._durable
 

@@ -26,7 +26,6 @@ from tailrace._errors import CheckpointError
 from tailrace._format_options import naming
 from tailrace._names import choice, is_interval
 from tailrace._outputs.blocks import FORMATS, Blocks
-from tailrace._query import checkpoint_directory
 from tailrace._rendering import iso
 from tailrace._rendering.text import lines_summary
 from tailrace._samples import Samples
@@ -240,12 +239,12 @@ def act(given: argparse.Namespace) -> Callable[[], int]:
     if to_end and sys.stderr.isatty():
         say("tailrace: reading standard input to its end; use --window 5m for live results")
     jobs = inputs.jobs(given)
-    checkpoint = None
-    if given.checkpoint is not None:
+    checkpoint = given.checkpoint
+    if checkpoint is not None:
         if given.last is not None:
             raise ValueError("--checkpoint: cannot be combined with --last; use --window")
-        with naming("--checkpoint"):
-            checkpoint = checkpoint_directory(given.checkpoint)
+        if not checkpoint:
+            raise ValueError("--checkpoint: expected the path of a directory, found ''")
     try:
         # Before a source is opened, it checks the types of fields.
         with nullcontext() if checkpoint is None else warnings_to(say):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tailrace import _core
 from tailrace._core import BatchError
-from tailrace._errors import CheckpointError, log_warning
+from tailrace._errors import CheckpointError, checkpoint_error, log_warning
 from tailrace._runtime.commit import Commit, CommitError
 from tailrace._runtime.notes import BATCH, CLOCK, FORMAT, NAME, POSITION, pack, unpack
 from tailrace._sources import FilePosition
@@ -147,10 +147,8 @@ class JournalCommit(Commit):
                     )
             for note in notes:
                 self._apply(note[:1], note[1:])
-        except _core.JournalError as error:
-            raise CheckpointError(f"{error}") from error
-        except ValueError as error:
-            raise CheckpointError(f"{self.path}: {error}") from error
+        except (_core.JournalError, ValueError) as error:
+            raise checkpoint_error(self.path, error) from error
         for warning in self._journal.warnings:
             log_warning(warning)
 
