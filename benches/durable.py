@@ -62,7 +62,6 @@ class Durable:
         self._work = work
         self._receivers = Receivers(work, environment, tailrace)
         self._tailrace = tailrace
-        self._most = 0.0
 
     def measure(self, rounds: int, verdicts: Verdicts) -> None:
         """Print a row or a few for each part."""
@@ -89,9 +88,7 @@ class Durable:
             ):
                 for _ in range(rounds):
                     plain.append(one.costs(load))
-                    begin = time.perf_counter()
                     durable.append(other.costs(load))
-                    self._most = max(self._most, load.events / (time.perf_counter() - begin))
             grouped = load.batches * rounds / max(self._rounds(directory), 1)
             name = f"{load.batch:,}, {load.connections} x {load.depth}"
             value = ratio(plain, durable)
@@ -109,28 +106,40 @@ class Durable:
     # Answers.
 
     def _answers(self, verdicts: Verdicts) -> None:
+        # As fast as these connections can, and then at half of that rate.
+        _, most = self._paced(0)
+        delays, rate = self._paced(_CONNECTIONS * _BATCH * 2 / most)
+        cuts = quantiles(delays, n=100)
+        print(
+            f"answers: {_CONNECTIONS} connections, {_BATCH} lines a batch, {rate:,.0f} lines/s of "
+            f"at most {most:,.0f}"
+        )
+        for name, value, bar in zip(("p50", "p99"), (cuts[49], cuts[98]), _BARS_MS, strict=True):
+            print(f"  {name:<38}{verdicts.at_most(f'answer {name}', value * 1e3, bar, ' ms')}")
+
+    def _paced(self, pause_s: float) -> tuple[list[float], float]:
+        """Send batches with a pause on each connection; return the delays, and lines a second."""
         directory = self._fresh()
-        rate = self._most / 2
-        pause_s = _CONNECTIONS * _BATCH / rate
-        load = Load(_BATCH, _CONNECTIONS, 1, _CONNECTIONS * max(round(_SECONDS / pause_s), 1))
+        count = _CONNECTIONS * (max(round(_SECONDS / pause_s), 1) if pause_s else 200)
+        load = Load(_BATCH, _CONNECTIONS, 1, count)
         delays: list[float] = []
+        ready = threading.Barrier(_CONNECTIONS + 1)
+        shared = {"delays": delays, "ready": ready}
         with self._receivers.counting(load, 1, "--checkpoint", str(directory)) as receiver:
             threads = [
-                threading.Thread(target=_paced, args=(receiver, load, at, pause_s, delays))
+                threading.Thread(target=_send, args=(receiver, load, at, pause_s), kwargs=shared)
                 for at in range(_CONNECTIONS)
             ]
             for thread in threads:
                 thread.start()
+            ready.wait()
+            begin = time.perf_counter()
             for thread in threads:
                 thread.join()
+            took = time.perf_counter() - begin
         if len(delays) != load.batches:
             wrong(f"{len(delays)} answers of {load.batches}")
-        cuts = quantiles(delays, n=100)
-        print(f"answers: {_CONNECTIONS} connections, {_BATCH} lines a batch, {rate:,.0f} lines/s")
-        for name, value, bar in zip(("p50", "p99"), (cuts[49], cuts[98]), _BARS_MS, strict=True):
-            print(f"  {name:<38}{verdicts.at_most(f'answer {name}', value * 1e3, bar, ' ms')}")
-        grouped = load.batches / max(self._rounds(directory), 1)
-        print(f"  {'batches a sync':<38}{grouped:7.1f}")
+        return delays, load.events / took
 
     # Windows.
 
@@ -183,14 +192,22 @@ class Durable:
         shutil.rmtree(directory)
 
 
-def _paced(
-    receiver: Receiver, load: Load, number: int, pause_s: float, delays: list[float]
+def _send(
+    receiver: Receiver,
+    load: Load,
+    number: int,
+    pause_s: float,
+    *,
+    delays: list[float],
+    ready: threading.Barrier,
 ) -> None:
     """Send the share of a connection, one batch in each pause, and time the answers."""
-    due = time.perf_counter() + pause_s * number / load.connections
     with socket.create_connection(("127.0.0.1", receiver.port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for call in acknowledged(connection, load, number):
+        calls = acknowledged(connection, load, number)
+        ready.wait()
+        due = time.perf_counter() + pause_s * number / load.connections
+        for call in calls:
             time.sleep(max(due - time.perf_counter(), 0))
             begin = time.perf_counter()
             call()

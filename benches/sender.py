@@ -8,6 +8,7 @@ checked, so the receiver is what is measured. The encoding shares no code with t
 from __future__ import annotations
 
 import multiprocessing
+import os
 import socket
 import struct
 from collections import Counter
@@ -70,8 +71,6 @@ def send(port: int, load: Load, used: Callable[[], float]) -> float:
     Raises:
         ValueError: An answer was wrong or did not come in time.
     """
-    # Encode once here, rather than in each sender.
-    _requests(load.batch)
     context = multiprocessing.get_context("fork")
     go = context.Event()
     pipes = [context.Pipe(duplex=False) for _ in range(load.connections)]
@@ -103,20 +102,21 @@ def _expect(reader: Connection, wanted: str) -> None:
 
 def _run(port: int, load: Load, number: int, go: Event, pipe: Connection) -> None:
     try:
+        requests = _requests(load.batch)
         with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             pipe.send("ready")
             go.wait(_TIMEOUT_S)
-            _drive(connection, load, number)
+            _drive(connection, load, number, requests)
         pipe.send("done")
     except (OSError, ValueError) as error:
         pipe.send(f"connection {number}: {error}")
 
 
-def _drive(connection: socket.socket, load: Load, number: int) -> None:
+def _drive(connection: socket.socket, load: Load, number: int, requests: list[bytes]) -> None:
     answers = _answers(connection)
     waiting: set[int] = set()
-    for serial, request in _frames(load, number):
+    for serial, request in _frames(load, number, requests):
         connection.sendall(request)
         waiting.add(serial)
         # The handshake must be answered before the next request.
@@ -129,20 +129,23 @@ def _drive(connection: socket.socket, load: Load, number: int) -> None:
 def acknowledged(
     connection: socket.socket, load: Load, number: int
 ) -> Iterator[Callable[[], None]]:
-    """Yield a function for each request, which sends it and waits for the answer."""
-    answers = _answers(connection)
-    for serial, request in _frames(load, number):
+    """Return a function for each request, which sends it and waits for the answer."""
+    answers, requests = _answers(connection), _requests(load.batch)
 
-        def call(serial: int = serial, request: bytes = request) -> None:
-            connection.sendall(request)
-            _take(answers, {serial})
+    def calls() -> Iterator[Callable[[], None]]:
+        for serial, request in _frames(load, number, requests):
 
-        yield call
+            def call(serial: int = serial, request: bytes = request) -> None:
+                connection.sendall(request)
+                _take(answers, {serial})
+
+            yield call
+
+    return calls()
 
 
-def _frames(load: Load, number: int) -> Iterator[tuple[int, bytes]]:
+def _frames(load: Load, number: int, requests: list[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield the serial and the bytes of each request of a connection."""
-    requests = _requests(load.batch)
     for at in range(_share(load, number)):
         head = _CALL if at else _HANDSHAKE + _CALL
         events = requests[(number + at) % _DISTINCT]
@@ -185,16 +188,24 @@ def _share(load: Load, number: int) -> int:
     return len(range(number, load.batches, load.connections))
 
 
-@cache
 def _requests(batch: int) -> list[bytes]:
-    """Encode the parameters of the different calls."""
+    """
+    Encode the parameters of the different calls.
+
+    Each connection has a header of its own, so that none seems to repeat what another has sent.
+    """
+    own = b"\x02\x06own\x20" + os.urandom(8).hex().encode() + b"\x00"
     numbers = (range(at * batch, (at + 1) * batch) for at in range(_DISTINCT))
-    return [_long(batch) + b"".join(map(_event, some)) + b"\x00" for some in numbers]
+    return [
+        _long(batch) + b"".join(own + _body(number) for number in some) + b"\x00"
+        for some in numbers
+    ]
 
 
-def _event(number: int) -> bytes:
-    body = _line(number)
-    return b"\x02\x12timestamp\x1a1795341600000\x00" + _long(len(body)) + body
+@cache
+def _body(number: int) -> bytes:
+    line = _line(number)
+    return _long(len(line)) + line
 
 
 def _url(number: int) -> str:

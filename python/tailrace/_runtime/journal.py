@@ -273,12 +273,24 @@ class JournalCommit(Commit):
 
     def _note(self, changes: Changes, chunks: Iterable[Item]) -> None:
         """Record where chunks end in files, and what may be sent again."""
+        # A connection that sends the next batch has the answer to the one before.
+        last: dict[tuple[int, object], StampedChunk] = {}
         for item in chunks:
             taken = cast("StampedChunk", item.taken)
-            if isinstance(taken.chunk.position, FilePosition):
-                changes.note(POSITION + self.positions.note(taken.chunk.position))
-            elif self._resent is not None and (batch := self._resent.note(taken)) is not None:
-                changes.note(BATCH + batch)
+            position = taken.chunk.position
+            if isinstance(position, FilePosition):
+                changes.note(POSITION + self.positions.note(position))
+            elif self._resent is not None and position is not None:
+                key = taken.chunk.source, position[0]
+                if (before := last.pop(key, None)) is not None and before.again is not None:
+                    self._note_batch(changes, before)
+                last[key] = taken
+        for taken in last.values():
+            self._note_batch(changes, taken)
+
+    def _note_batch(self, changes: Changes, taken: StampedChunk) -> None:
+        if self._resent is not None and (batch := self._resent.note(taken)) is not None:
+            changes.note(BATCH + batch)
 
     def _new_formats(self, chunks: Iterable[Item]) -> list[int]:
         """Take note of the formats of sources that have got one, and return their numbers."""
