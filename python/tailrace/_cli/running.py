@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -93,6 +94,9 @@ def served(
         return loop.run_until_complete(serve())
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
+        for number in (signal.SIGCONT, signal.SIGWINCH):
+            # Closing would close the pipe of the handlers before it removes them.
+            loop.remove_signal_handler(number)
         loop.close()
 
 
