@@ -15,8 +15,10 @@ from pathlib import Path
 import flume_agent
 import pytest
 from agent_runs import (
+    BATCH,
     IMPATIENT,
     SENDING_TIMEOUT_S,
+    Relay,
     counting,
     counts,
     files_read,
@@ -34,6 +36,8 @@ from live import Process, free_port, running, wait_for
 from profiles import NAME
 
 CHOSEN = VERSIONS if NAME == "thorough" else VERSIONS[:1]
+# With the default of 20 s for an answer and 5 s between, more than 40 s.
+GIVE_UPS = 2 if NAME == "thorough" else 1
 KILLS = 8 if NAME == "thorough" else 2
 
 pytestmark = pytest.mark.timeout(1_800 if NAME == "thorough" else 300)
@@ -91,18 +95,73 @@ def test_a_receiver_is_killed_again_and_again(version: str, tmp_path: Path):
                 finished(receiver, urls)
 
 
-@pytest.mark.parametrize("version", CHOSEN)
-def test_agent_and_receiver_are_killed(version: str, tmp_path: Path):
-    urls = numbered("line", 4_000)
-    spool = fill(tmp_path / "spool", urls, 1_000)
-    port = free_port()
-    channel = tmp_path / "channel"
-    conf = small_batches(spool, port).replace(
+def file_channel(conf: str, channel: Path) -> str:
+    return conf.replace(
         "a1.channels.c1.type = memory",
         "a1.channels.c1.type = file\n"
         f"a1.channels.c1.checkpointDir = {channel}/checkpoint\n"
         f"a1.channels.c1.dataDirs = {channel}/data",
     )
+
+
+@pytest.mark.parametrize("version", CHOSEN)
+def test_an_agent_is_killed_and_the_receiver_goes_on(version: str, tmp_path: Path):
+    urls = numbered("line", 5_000 * KILLS)
+    spool = fill(tmp_path / "spool", urls, 1_000)
+    port = free_port()
+    conf = file_channel(small_batches(spool, port), tmp_path / "channel")
+    log = tmp_path / "agent.log"
+    with flume_agent.agent(version, conf, log) as agent:
+        # There is no receiver yet.
+        wait_for(lambda: files_read(spool) == len(urls) // 1_000, SENDING_TIMEOUT_S)
+        killed(agent)
+    with running(*durable(port, tmp_path / "state")) as receiver:
+        for _ in range(KILLS):
+            with flume_agent.agent(version, conf, log) as agent:
+                more(receiver, 10)
+                killed(agent)
+            assert receiver.next_answer()["total"] < len(urls)
+        with flume_agent.agent(version, conf, log):
+            finished(receiver, urls)
+
+
+@pytest.mark.parametrize("version", CHOSEN)
+def test_what_an_agent_with_a_memory_channel_was_acknowledged_is_counted(
+    version: str, tmp_path: Path
+):
+    urls = numbered("line", 40_000)
+    spool = fill(tmp_path / "spool", urls, 4_000)
+    port = free_port()
+    arguments = durable(port, tmp_path / "state")
+    with Relay() as relay:
+        relay.target = port
+        conf = small_batches(spool, relay.port)
+        with running(*arguments) as first:
+            wait_for(lambda: first.messages)
+            with flume_agent.agent(version, conf, tmp_path / "agent.log") as agent:
+                more(first, 1)
+                assert first.end(signal.SIGKILL) == -signal.SIGKILL
+                with running(*arguments) as second:
+                    more(second, 10)
+                    killed(agent)
+                    assert second.end(signal.SIGKILL) == -signal.SIGKILL
+        acknowledged = BATCH * sum(relay.acknowledged())
+    with running(*arguments) as third:
+        wait_for(lambda: third.printed)
+        assert third.end(signal.SIGTERM) == 0
+    assert 0 < acknowledged < len(urls)
+    # In order; the answer to the last batch may not have reached the killed agent.
+    counted = counts(last(third))
+    assert counted.total() in {acknowledged, acknowledged + BATCH}
+    assert not_once(counted, urls[: counted.total()]) == {}
+
+
+@pytest.mark.parametrize("version", CHOSEN)
+def test_agent_and_receiver_are_killed(version: str, tmp_path: Path):
+    urls = numbered("line", 4_000)
+    spool = fill(tmp_path / "spool", urls, 1_000)
+    port = free_port()
+    conf = file_channel(small_batches(spool, port), tmp_path / "channel")
     log = tmp_path / "agent.log"
     with flume_agent.agent(version, conf, log) as agent:
         # There is no receiver yet.
@@ -141,12 +200,12 @@ def test_a_receiver_stands_still_longer_than_an_agent_waits(version: str, tmp_pa
             receiver.answer(has_counted(100), SENDING_TIMEOUT_S)
             receiver.process.send_signal(signal.SIGSTOP)
             flume_agent.spool(spool, tmp_path / "next" / "00000", "next")
-            wait_for(lambda: given_up(log) == 1, SENDING_TIMEOUT_S)
+            wait_for(lambda: given_up(log) == GIVE_UPS, SENDING_TIMEOUT_S)
             receiver.process.send_signal(signal.SIGCONT)
             receiver.answer(has_counted(200), SENDING_TIMEOUT_S)
         wait_for(lambda: sockets(receiver) == own_sockets)
         finished(receiver, [url for some in urls for url in some])
-    assert last(receiver)["lines"]["abandoned"] == 100
+    assert last(receiver)["lines"]["abandoned"] == 100 * GIVE_UPS
 
 
 @contextmanager
@@ -179,7 +238,7 @@ def test_a_full_disk_is_waited_out(version: str, tmp_path: Path):
             wait_for(
                 lambda: any("space" in message for message in receiver.messages), SENDING_TIMEOUT_S
             )
-            wait_for(lambda: given_up(log), SENDING_TIMEOUT_S)
+            wait_for(lambda: "Status: FAILED" in log.read_text(), SENDING_TIMEOUT_S)
             before = receiver.next_answer()["lines"]["counted"]
             assert before < len(urls)
             grow = ["mount", "-o", "remount,size=64m", str(disk)]

@@ -1,19 +1,23 @@
 """What the tests with real agents share: lines to send, configurations, and counts."""
 
 import json
+import socket
+import struct
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import flume_agent
-from live import Process, line
+from live import TIMEOUT_S, Process, line
 
 __all__ = [
     "BATCH",
     "IMPATIENT",
     "SENDING_TIMEOUT_S",
+    "Relay",
     "counting",
     "counts",
     "files_read",
@@ -104,3 +108,76 @@ def sockets(process: Process) -> int:
 
 def given_up(log: Path) -> int:
     return log.read_text(errors="replace").count("Unable to deliver event. Exception follows")
+
+
+class Relay:
+    """
+    A proxy between an agent and its receivers that records the acknowledged batches.
+
+    After a receiver was killed, only the proxy and the agent know what was acknowledged.
+    """
+
+    def __init__(self) -> None:
+        self.target = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        # The bytes that the receiver sent on each connection.
+        self._answers: list[bytearray] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # `close` alone does not end a waiting `accept`.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(TIMEOUT_S)
+
+    def acknowledged(self) -> list[int]:
+        """Return how many batches were answered with OK, by connection."""
+        return [_oks(answers) for answers in self._answers]
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                self._threads.append(threading.Thread(target=self._join, args=(near,)))
+                self._threads[-1].start()
+
+    def _join(self, near: socket.socket) -> None:
+        answers = bytearray()
+        self._answers.append(answers)
+        with near, suppress(ConnectionRefusedError):
+            far = socket.create_connection(("127.0.0.1", self.target), TIMEOUT_S)
+            far.settimeout(None)
+            back = threading.Thread(target=_pump, args=(far, near, answers))
+            back.start()
+            with far:
+                _pump(near, far, bytearray())
+                back.join(TIMEOUT_S)
+
+
+def _pump(source: socket.socket, sink: socket.socket, passed: bytearray) -> None:
+    """Forward data until either side closes; then close both."""
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+            passed += data
+    for each in (source, sink):
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
+
+def _oks(answers: bytearray) -> int:
+    """Return how many replies of a connection are OK; the first follows the handshake answer."""
+    at = oks = 0
+    while at < len(answers):
+        _, buffers, size = struct.unpack_from(">iii", answers, at)
+        assert buffers == 1
+        assert answers[at + 12 : at + 12 + size] == (bytes(3) if at else bytes(7))
+        at += 12 + size
+        oks += 1
+    return oks
