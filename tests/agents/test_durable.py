@@ -158,7 +158,7 @@ def test_what_an_agent_with_a_memory_channel_was_acknowledged_is_counted(
 
 @pytest.mark.parametrize("version", CHOSEN)
 def test_agent_and_receiver_are_killed(version: str, tmp_path: Path):
-    urls = numbered("line", 4_000)
+    urls = numbered("line", 5_000 * (KILLS + 1))
     spool = fill(tmp_path / "spool", urls, 1_000)
     port = free_port()
     conf = file_channel(small_batches(spool, port), tmp_path / "channel")
