@@ -15,7 +15,8 @@ from terminal import Terminal, terminal
 
 from tailrace._terminal.keyboard import OTHER, Decoder
 
-FLUME = ("top", "flume://127.0.0.1:0", "--window", "60s")
+# Equal batches on new connections count each time.
+FLUME = ("top", "flume://127.0.0.1:0", "--window", "60s", "--resent", "count")
 # The clock is not looked at, so that only a key has something drawn.
 RARELY = (*FLUME, "--batch-interval", "15m")
 
