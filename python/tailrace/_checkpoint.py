@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, cast
 
-from tailrace import _core
+from tailrace import _core, _description
 from tailrace._aggregates import aggregate_specs
-from tailrace._description import decoded, differences, encoded
+from tailrace._description import encoded
 from tailrace._durations import short
 from tailrace._errors import CheckpointError
 from tailrace._names import AUTO
@@ -16,7 +15,7 @@ from tailrace._runtime.journal import JournalCommit, needs_names
 from tailrace._sources.positions import Resumable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tailrace._filters import LineFilter
     from tailrace._runtime.clock import Silence
@@ -63,15 +62,10 @@ def opened(
     Raises:
         CheckpointError: It is in use, damaged, of another query or version, or cannot be opened.
     """
-    description = _description(window, query, line_filter, formats)
-    head = encoded(description)
-    try:
-        journal = _core.Journal(path, head, random=int.from_bytes(os.urandom(8), "little"))
-    except _core.JournalError as error:
-        raise CheckpointError(str(error)) from error
+    head = encoded(_described(window, query, line_filter, formats))
+    journal = _description.opened(path, head, "query", "run that query")
     commit = JournalCommit(journal, engine, path, head)
     try:
-        _check(path, journal.head, description)
         commit.restore()
     except BaseException:
         commit.close()
@@ -99,24 +93,7 @@ def resume(
     return Clock(not_before_us=journal.restored.now_us)
 
 
-def _check(path: str, head: bytes, description: Mapping[str, Any]) -> None:
-    try:
-        old = decoded(head)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    if changed := differences(old, _read_back(description)):
-        raise CheckpointError(
-            f"{path}: the checkpoint belongs to another query: {'; '.join(changed)}; run that "
-            "query, give another directory, or delete this one"
-        )
-
-
-def _read_back(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a description as it is read from a checkpoint."""
-    return decoded(encoded(description))
-
-
-def _description(
+def _described(
     window: WindowSpec | None,
     query: QuerySpec,
     line_filter: LineFilter,

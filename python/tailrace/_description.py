@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
 from tailrace._durations import short
+from tailrace._errors import CheckpointError, checkpoint_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["decoded", "differences", "directory_of", "encoded", "setting_text"]
+__all__ = ["decoded", "differences", "directory_of", "encoded", "opened", "setting_text"]
 
 # What the bytes mean. It changes whenever an older version of tailrace cannot read them.
 _VERSION = 1
@@ -74,6 +75,33 @@ def decoded(data: bytes) -> dict[str, Any]:
         )
     description: dict[str, Any] = found
     return description
+
+
+def opened(
+    directory: str, head: bytes, what: str, instead: str = "use the same settings"
+) -> _core.Journal:
+    """
+    Open the journal of a directory, or create one with this head.
+
+    Raises:
+        CheckpointError: It cannot be opened, or belongs to another query or window.
+    """
+    try:
+        journal = _core.Journal(directory, head, random=int.from_bytes(os.urandom(8), "little"))
+    except _core.JournalError as error:
+        raise checkpoint_error(directory, error) from error
+    try:
+        changed = differences(decoded(journal.head), decoded(head))
+    except ValueError as error:
+        journal.close()
+        raise checkpoint_error(directory, error) from error
+    if changed:
+        journal.close()
+        raise CheckpointError(
+            f"{directory}: the checkpoint belongs to another {what}: {'; '.join(changed)}; "
+            f"{instead}, give another directory, or delete this one"
+        )
+    return journal
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from tailrace import _core
-from tailrace._description import decoded, differences, encoded
+from tailrace._description import encoded, opened
 from tailrace._errors import CheckpointError, checkpoint_error, log_warning
 from tailrace._runtime.notes import POSITION_OF_CALLER, pack, unpack
 
@@ -61,29 +60,18 @@ class DurableWindow:
         self._changes = _core.Changes()
         self.position: bytes | None = None
         """The position that is durable."""
+        self._journal = opened(directory, encoded(description), "window")
+        self._is_closed = False
         try:
-            self._journal = _core.Journal(
-                directory, encoded(description), random=int.from_bytes(os.urandom(8), "little")
-            )
-            self._is_closed = False
-            try:
-                self._restore(directory, description)
-            except BaseException:
-                self.close()
-                raise
+            self._restore()
         except _core.JournalError as error:
+            self.close()
             raise checkpoint_error(directory, error) from error
+        except BaseException:
+            self.close()
+            raise
 
-    def _restore(self, directory: str, description: Mapping[str, Any]) -> None:
-        try:
-            changed = differences(decoded(self._journal.head), decoded(encoded(description)))
-        except ValueError as error:
-            raise CheckpointError(f"{directory}: {error}") from error
-        if changed:
-            raise CheckpointError(
-                f"{directory}: the checkpoint belongs to another window: {'; '.join(changed)}; use "
-                "the same settings, give another directory, or delete this one"
-            )
+    def _restore(self) -> None:
         for warning in self._journal.warnings:
             log_warning(warning)
         note, notes, _, _ = self._journal.restore(self._window)

@@ -8,7 +8,6 @@ sends it again 5 s after any other result.
 """
 
 import gzip
-import os
 import signal
 import subprocess
 from collections import Counter
@@ -30,6 +29,7 @@ from agent_runs import (
     given_up,
     has_counted,
     last,
+    need_agents,
     not_once,
     numbered,
     small_batches,
@@ -53,13 +53,7 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module", autouse=True)
 def needs() -> None:
-    missing = flume_agent.missing()
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
-    for version in VERSIONS:
-        flume_agent.jars(version)
+    need_agents(VERSIONS)
 
 
 # --- every line of real logs, from each Flume -----------------------------------------------------

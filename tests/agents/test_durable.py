@@ -26,6 +26,7 @@ from agent_runs import (
     given_up,
     has_counted,
     last,
+    need_agents,
     not_once,
     numbered,
     small_batches,
@@ -45,13 +46,7 @@ pytestmark = pytest.mark.timeout(1_800 if NAME == "thorough" else 300)
 
 @pytest.fixture(scope="module", autouse=True)
 def needs() -> None:
-    missing = flume_agent.missing()
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
-    for version in CHOSEN:
-        flume_agent.jars(version)
+    need_agents(CHOSEN)
 
 
 def durable(port: int, directory: Path) -> list[str]:
@@ -111,10 +106,7 @@ def test_an_agent_is_killed_and_the_receiver_goes_on(version: str, tmp_path: Pat
     port = free_port()
     conf = file_channel(small_batches(spool, port), tmp_path / "channel")
     log = tmp_path / "agent.log"
-    with flume_agent.agent(version, conf, log) as agent:
-        # There is no receiver yet.
-        wait_for(lambda: files_read(spool) == len(urls) // 1_000, SENDING_TIMEOUT_S)
-        killed(agent)
+    fill_channel(version, conf, log, spool)
     with running(*durable(port, tmp_path / "state")) as receiver:
         for _ in range(KILLS):
             with flume_agent.agent(version, conf, log) as agent:
@@ -163,10 +155,7 @@ def test_agent_and_receiver_are_killed(version: str, tmp_path: Path):
     port = free_port()
     conf = file_channel(small_batches(spool, port), tmp_path / "channel")
     log = tmp_path / "agent.log"
-    with flume_agent.agent(version, conf, log) as agent:
-        # There is no receiver yet.
-        wait_for(lambda: files_read(spool) == len(urls) // 1_000, SENDING_TIMEOUT_S)
-        killed(agent)
+    fill_channel(version, conf, log, spool)
     arguments = durable(port, tmp_path / "state")
     for number in range(KILLS + 1):
         with (
@@ -179,6 +168,15 @@ def test_agent_and_receiver_are_killed(version: str, tmp_path: Path):
             killed(agent)
     with running(*arguments) as receiver, flume_agent.agent(version, conf, log):
         finished(receiver, urls)
+
+
+def fill_channel(version: str, conf: str, log: Path, spool: Path) -> None:
+    """Let an agent read all files into its channel, and kill it."""
+    files = len(list(spool.iterdir()))
+    with flume_agent.agent(version, conf, log) as agent:
+        # There is no receiver yet.
+        wait_for(lambda: files_read(spool) == files, SENDING_TIMEOUT_S)
+        killed(agent)
 
 
 def killed(agent: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,7 @@
 """What the tests with real agents share: lines to send, configurations, and counts."""
 
 import json
+import os
 import socket
 import struct
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import flume_agent
+import pytest
 from live import TIMEOUT_S, Process, line
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "given_up",
     "has_counted",
     "last",
+    "need_agents",
     "not_once",
     "numbered",
     "small_batches",
@@ -44,6 +47,17 @@ IMPATIENT = """
 a1.sinks.k1.connect-timeout = 2000
 a1.sinks.k1.request-timeout = 2000
 """
+
+
+def need_agents(versions: Iterable[str]) -> None:
+    """Skip the tests of a module where no agent can run; in CI, fail them."""
+    missing = flume_agent.missing()
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+    for version in versions:
+        flume_agent.jars(version)
 
 
 def numbered(name: str, count: int) -> list[str]:

@@ -37,7 +37,6 @@ class Registry:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.formats: dict[int, str] = {}
-        self.ended: set[int] = set()
 
     def number(self, name: str, taken: Sequence[int] = ()) -> int | None:
         """Return the number of a source, if it is known; several of one name have several."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from math import gcd
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tailrace import _core
 from tailrace._description import decoded
 from tailrace._durations import micros
+from tailrace._runtime.journal import Registry
 from tailrace._runtime.notes import BATCH, FORMAT, NAME, POSITION, POSITION_OF_CALLER, unpack
 from tailrace._runtime.resent import Resent
 from tailrace._schedule import Schedule, window_settings
@@ -222,28 +222,27 @@ def _window(description: dict[str, Any]) -> tuple[_core.Window, int, int]:
 
 
 def _add_notes(found: Contents, state: bytes | None, notes: Iterable[bytes]) -> None:
-    names: list[str] = []
-    formats: dict[int, str] = {}
-    resent = Resent(1, 0, 0)
-    kept: dict[bytes, Positions | Resent] = {POSITION: found.positions, BATCH: resent}
+    registry, resent = Registry(), Resent(1, 0, 0)
+    kept: dict[bytes, Registry | Positions | Resent] = {
+        NAME: registry,
+        POSITION: found.positions,
+        BATCH: resent,
+    }
     for kind, note in unpack(state or b"").items():
         if kind in kept:
             kept[kind].restore(note)
-        elif kind == NAME:
-            names, pairs = json.loads(note)
-            formats = dict(pairs)
         elif kind == POSITION_OF_CALLER:
             found.position = note
     for whole in notes:
         kind, note = whole[:1], whole[1:]
-        if kind in kept:
-            kept[kind].apply(note)
-        elif kind == NAME:
-            names.append(note.decode("utf-8", "surrogateescape"))
-        elif kind == FORMAT:
-            number, spec = note.split(b" ", 1)
-            formats[int(number)] = spec.decode()
+        if kind in {NAME, FORMAT}:
+            registry.apply(kind, note)
+        elif kind == POSITION:
+            found.positions.apply(note)
+        elif kind == BATCH:
+            resent.apply(note)
         elif kind == POSITION_OF_CALLER:
             found.position = note
     found.batches = len(resent)
+    names, formats = registry.names, registry.formats
     found.sources = [(name, formats.get(number)) for number, name in enumerate(names)]
