@@ -273,8 +273,8 @@ def sources_of(
     # The number of files that are open at once; they share the memory for chunks.
     sharing = sum(len(spec.paths) for spec in specs) if waited_for else 1
     for spec in specs:
-        is_flume = spec.address is not None
-        behind_us = None if window is None else window.most_behind_us(is_flume=is_flume)
+        is_of_agents = spec.is_of_agents
+        behind_us = None if window is None else window.most_behind_us(is_of_agents=is_of_agents)
         header = None if spec.sender_header is None else spec.sender_header.encode()
         zone = None if spec.tz is None else _zone_table(spec.tz)
         lookups = _lookups(spec, requested)
@@ -299,7 +299,7 @@ def sources_of(
                         zone=zone,
                         lookups=lookups,
                         requested=requested,
-                        has_senders=is_flume,
+                        has_senders=is_of_agents,
                         resent_us=spec.resent_us,
                     )
                 )

@@ -19,7 +19,6 @@ __all__ = [
     "is_interval",
     "list_of_names",
     "one_of",
-    "split_address",
     "steps_of",
     "suggestion",
 ]
@@ -254,63 +253,3 @@ def steps_of(log_format: str, columns: int = 78) -> str:
         break_on_hyphens=False,
     )
     return f"With steps, which 'tailrace formats --fields' explains:\n{listed}\n"
-
-
-def split_sender(address: str) -> tuple[str, str | None]:
-    """
-    Split the parameters off an address; return it and the header that names senders.
-
-    >>> split_sender("127.0.0.1:9092?sender=header:host")
-    ('127.0.0.1:9092', 'host')
-    """
-    if not isinstance(address, str) or "?" not in address:
-        return address, None
-    base, _, query = address.partition("?")
-    header = None
-    for parameter in query.split("&"):
-        name, _, value = parameter.partition("=")
-        if name != "sender":
-            raise ValueError(
-                f"address: unknown parameter {name!r:.80}; known: sender, as in "
-                f"{base:.300}?sender=header:host"
-            )
-        if header is not None:
-            raise ValueError("address: parameter sender is given twice")
-        header = sender_header(value, "address: sender")
-    return base, header
-
-
-def sender_header(sender: str, name: str) -> str:
-    """
-    Return the header that names the sender of an event.
-
-    >>> sender_header("header:host", "sender")
-    'host'
-    """
-    if not isinstance(sender, str):
-        raise TypeError(f"{name}: expected header:NAME, such as header:host, found {sender!r:.80}")
-    kind, _, header = sender.partition(":")
-    if kind != "header" or not header:
-        raise ValueError(
-            f"{name}: expected header:NAME, such as header:host, found {sender!r:.80}; without "
-            "it, a sender is an address"
-        )
-    return header
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Split an address into its host and its port."""
-    if not isinstance(text, str):
-        raise TypeError(f"address: expected text such as '127.0.0.1:9092', found {text!r:.80}")
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    if not colon or not host or (":" in host and not text.startswith("[")):
-        raise ValueError(
-            f"address: expected HOST:PORT, such as 127.0.0.1:9092, found {text!r:.300}"
-        )
-    if not (port.isascii() and port.isdigit() and int(port) < 2**16):
-        raise ValueError(
-            f"address {text!r:.300}: expected a port from 1 to 65535, or 0 for any free port, "
-            f"found {port!r:.80}"
-        )
-    return host, int(port)

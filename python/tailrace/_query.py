@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
+from tailrace._addresses import listening, sender_header
 from tailrace._aggregates import (
     Aggregate,
     aggregate_specs,
@@ -26,9 +27,6 @@ from tailrace._names import (
     check_fields,
     check_format,
     list_of_names,
-    sender_header,
-    split_address,
-    split_sender,
 )
 from tailrace._public import Public
 from tailrace._requested import Requested
@@ -192,7 +190,7 @@ class Query(metaclass=Public):
             time = "arrival" if is_by_arrival else "log"
         elif not isinstance(time, str) or time not in _TIMES:
             raise ValueError(f"time: expected arrival, header or log, found {time!r:.80}")
-        if time == "header" and not all(source.address for source in self._sources):
+        if time == "header" and not all(source.is_of_agents for source in self._sources):
             raise ValueError("time: only Flume events have headers; choose time log")
         idle_timeout_us = None
         if time == "arrival":
@@ -760,10 +758,8 @@ def from_flume(
     resent_us = micros(resent_for, "resent_for", least=1)
     specs = []
     for one in addresses:
-        address, own = split_sender(one)
-        if isinstance(address, str):
-            address = address.removeprefix("flume://")
-        spec = SourceSpec(log_format, address=split_address(address), tz=zone, geoip=lookups)
+        address, own = listening(one)
+        spec = SourceSpec(log_format, address=address, tz=zone, geoip=lookups)
         spec = spec._replace(max_connections=most, max_partial_bytes=most_bytes)
         spec = spec._replace(resent_us=resent_us if resent == "skip" else None)
         specs.append(spec._replace(sender_header=own or header))

@@ -57,9 +57,9 @@ class WindowSpec(NamedTuple):
     max_ahead_us: int | None
     max_behind_us: int | None
 
-    def most_behind_us(self, *, is_flume: bool) -> int | None:
+    def most_behind_us(self, *, is_of_agents: bool) -> int | None:
         """Return how old a time of a live source may be; None for any age."""
-        if self.max_behind_us is not None or not is_flume or self.time == "arrival":
+        if self.max_behind_us is not None or not is_of_agents or self.time == "arrival":
             return self.max_behind_us
         lengths = [length for length in self.windows.lengths_us if length is not None]
         if len(lengths) < len(self.windows.lengths_us):
@@ -223,12 +223,17 @@ class SourceSpec(NamedTuple):
     @property
     def is_by_arrival(self) -> bool:
         """Whether its windows go by arrival by default: Flume's, and those of standard input."""
-        return self.address is not None or self.paths == (STDIN,)
+        return self.is_of_agents or self.paths == (STDIN,)
 
     @property
     def is_live(self) -> bool:
         """Whether it has no end of its own."""
-        return self.address is not None or self.follow
+        return self.is_of_agents or self.follow
+
+    @property
+    def is_of_agents(self) -> bool:
+        """Whether it has events from Flume agents, with headers."""
+        return self.address is not None
 
 
 def job_count(sources: Sequence[SourceSpec], jobs: int | None) -> int:

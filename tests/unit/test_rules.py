@@ -14,7 +14,7 @@ PACKAGE = ROOT / "python" / "tailrace"
 CORE = ROOT / "rust" / "core" / "src"
 
 # The bindings convert, detach, call and convert. With policy they would be longer than this.
-BINDINGS_LINES = 2_650
+BINDINGS_LINES = 2_900
 
 # Lines of code, without comments and tests. A longer file has more than one purpose.
 FILE_LINES = 600

@@ -8,8 +8,9 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tailrace._addresses import listening
 from tailrace._cli import inputs
-from tailrace._names import choice, split_address, split_sender
+from tailrace._names import choice
 from tailrace._sources.text import STDIN
 from tailrace._terminal.escape import for_json, for_people
 from tailrace._terminal.excerpt import terminal_width
@@ -113,8 +114,7 @@ def _findings(names: list[str], checkpoint: str | None) -> Iterator[Finding]:
         if name == STDIN:
             yield logs.standard_input(keeps=checkpoint is not None)
         elif inputs.is_flume(name):
-            address, _ = split_sender(name.removeprefix(inputs.FLUME))
-            yield from ports.port(name, *split_address(address))
+            yield from ports.port(name, *listening(name).address)
         else:
             yield from logs.log(name, partial(inputs.why_unreadable, name))
     if files:

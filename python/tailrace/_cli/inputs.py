@@ -8,10 +8,11 @@ import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from tailrace._addresses import FLUME, listening
 from tailrace._durations import micros
 from tailrace._errors import TailraceError, in_words, os_reason
 from tailrace._format_options import naming, spec_with_columns
-from tailrace._names import AUTO, check_format, choice, split_address, split_sender
+from tailrace._names import AUTO, check_format, choice
 from tailrace._query import LEAST_PARTIAL_BYTES, RESENT, from_files, from_flume, merge
 from tailrace._sizes import size_bytes
 from tailrace._sources.globs import is_pattern, matching
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["FIELDS", "FLUME", "add_arguments", "add_zone", "check_addresses", "given_or_stdin"]
 __all__ += ["is_flume", "is_typed", "jobs", "log_format", "matching_files", "positive"]
 __all__ += ["query", "readable", "sources", "why_unreadable", "zone"]
-
-FLUME = "flume://"
 
 _MAX_JOBS = 1_024
 _MAX_CONNECTIONS = 1_000_000
@@ -238,8 +237,7 @@ def check_addresses(sources: Sequence[str]) -> None:
 def _address(source: str) -> tuple[str, int]:
     """Return the host and port of a receiver's address."""
     try:
-        address, _ = split_sender(source.removeprefix(FLUME))
-        return split_address(address)
+        return listening(source).address
     except ValueError as error:
         why = str(error).partition(": ")[2]
         if why.startswith("expected HOST:PORT"):

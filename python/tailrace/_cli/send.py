@@ -6,8 +6,8 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from tailrace._addresses import split_address
 from tailrace._cli import inputs
-from tailrace._names import split_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
