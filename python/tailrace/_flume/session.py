@@ -6,13 +6,18 @@ no I/O and reads no clock: the owner of the socket moves the bytes, and answers 
 within the 20 s after which an agent sends it again. To slow an agent down, stop reading.
 """
 
+from __future__ import annotations
+
 import enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tailrace._errors import ProtocolError
 from tailrace._flume import envelope
 from tailrace._flume.frames import Frame, FrameDecoder, encode_frame
 from tailrace._flume.handshake import APPEND, APPEND_BATCH, Protocols, answer_handshake
+
+if TYPE_CHECKING:
+    from tailrace._flume.layers import LayeredDecoder, Layers
 
 __all__ = ["Batch", "ServerSession", "Status"]
 
@@ -59,8 +64,10 @@ class ServerSession:
 
     def __init__(self, protocols: Protocols) -> None:
         self._protocols = protocols
-        self.decoder = FrameDecoder()
+        self.decoder: FrameDecoder | LayeredDecoder = FrameDecoder()
         """What it has read; only to look at."""
+        self.layers: Layers | None = None
+        """What is around its frames, if anything is."""
         self._connected = False
         # Serial and bytes of the answer to the handshake, until the reply that carries it is sent.
         self._handshake_answer: tuple[int, bytes] | None = None
@@ -69,6 +76,13 @@ class ServerSession:
         self._out = bytearray()
         self.open: dict[int, Batch] = {}
         """The batches without an answer, by their serials; only to look at."""
+
+    def wrap(self, layers: Layers) -> None:
+        """Take all bytes, from the first one on, out of layers, and put all others into them."""
+        from tailrace._flume.layers import LayeredDecoder  # noqa: PLC0415 - most have no layers
+
+        self.layers = layers
+        self.decoder = LayeredDecoder(layers)
 
     @property
     def open_batches(self) -> int:
@@ -142,10 +156,21 @@ class ServerSession:
     def to_send(self) -> bytes:
         """Return the bytes to write to the peer, and clear them."""
         if not self._out:
-            return b""
+            return b"" if self.layers is None else self.layers.to_send()
         data = bytes(self._out)
         self._out.clear()
-        return data
+        if self.layers is None:
+            return data
+        self.layers.write(data)
+        return self.layers.to_send()
+
+    def end(self) -> bytes:
+        """End the layers, and return the last bytes to write to the peer."""
+        data = self.to_send()
+        if self.layers is None:
+            return data
+        self.layers.close()
+        return data + self.layers.to_send()
 
     def close(self) -> None:
         """
