@@ -8,11 +8,21 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tailrace._sources.flume_guard import GuardSpec
+
 __all__ = ["FLUME", "Listening", "listening", "sender_header", "split_address", "split_options"]
 
 FLUME = "flume://"
 
-_LISTENING = {"sender": "header:host"}
+_LISTENING = {
+    "sender": "header:host",
+    "tls": "server.pem",
+    "key": "server.key",
+    "clients": "ca.pem",
+    "deflate": "on",
+    "plain": "allow",
+    "ipFilterRules": "allow:ip:10.*,deny:ip:*",
+}
 
 
 class Listening(NamedTuple):
@@ -21,6 +31,8 @@ class Listening(NamedTuple):
     address: tuple[str, int]
     sender_header: str | None
     """The header that names the sender of an event."""
+    guard: GuardSpec | None
+    """What is demanded of peers; None for nothing."""
 
 
 def listening(text: str) -> Listening:
@@ -28,7 +40,7 @@ def listening(text: str) -> Listening:
     Return the parts of an address to listen on, with or without `flume://`.
 
     >>> listening("127.0.0.1:9092?sender=header:host")
-    Listening(address=('127.0.0.1', 9092), sender_header='host')
+    Listening(address=('127.0.0.1', 9092), sender_header='host', guard=None)
     """
     base, options = split_options(text, _LISTENING)
     header = None
@@ -36,7 +48,12 @@ def listening(text: str) -> Listening:
         header = sender_header(options["sender"], "address: sender")
     if isinstance(base, str):
         base = base.removeprefix(FLUME)
-    return Listening(split_address(base), header)
+    guard = None
+    if options.keys() - {"sender"}:
+        from tailrace._sources.flume_guard import GuardSpec  # noqa: PLC0415 - loads ssl
+
+        guard = GuardSpec.of(options)
+    return Listening(split_address(base), header, guard)
 
 
 def split_options(address: str, known: Mapping[str, str]) -> tuple[str, dict[str, str]]:

@@ -758,8 +758,8 @@ def from_flume(
     resent_us = micros(resent_for, "resent_for", least=1)
     specs = []
     for one in addresses:
-        address, own = listening(one)
-        spec = SourceSpec(log_format, address=address, tz=zone, geoip=lookups)
+        address, own, guard = listening(one)
+        spec = SourceSpec(log_format, address=address, guard=guard, tz=zone, geoip=lookups)
         spec = spec._replace(max_connections=most, max_partial_bytes=most_bytes)
         spec = spec._replace(resent_us=resent_us if resent == "skip" else None)
         specs.append(spec._replace(sender_header=own or header))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tailrace._lookups import Countries
     from tailrace._schedule import Schedule
     from tailrace._sources import LiveSource, Source
+    from tailrace._sources.flume_guard import GuardSpec
     from tailrace._sources.header import Header
 
 __all__ = [
@@ -140,6 +141,8 @@ class SourceSpec(NamedTuple):
     """The limit of bytes of incomplete batches, of an address."""
     resent_us: int | None = None
     """For how long it is remembered what an address has received; None to count what is resent."""
+    guard: GuardSpec | None = None
+    """What an address demands of its peers; None for nothing."""
     tz: tzinfo | None = None
     """The zone of times without one; UTC by default."""
     geoip: Countries | None = None
@@ -183,6 +186,7 @@ class SourceSpec(NamedTuple):
                 *self.address,
                 max_connections=self.max_connections,
                 max_partial_bytes=self.max_partial_bytes,
+                guard=self.guard,
             )
             yield flume, self.names, False
         elif self.lines is not None:

@@ -156,7 +156,7 @@ WRONG = {
         "Kafka",
     ),
     "a TLS client": (bytes.fromhex("16030100c8010000c40303") + bytes(200), "TLS"),
-    "a compressed sink": (bytes.fromhex("789c") + bytes(50), "compression"),
+    "a damaged compressed sink": (bytes.fromhex("789c") + bytes(50), "compressed stream"),
     "a claim of 2 GiB": (struct.pack(">iii", 1, 1, 2**31 - 1), "2147483647"),
     "a list of no buffers": (struct.pack(">ii", 1, 0), "0"),
     "a negative length": (struct.pack(">iii", 1, 1, -5), "-5"),

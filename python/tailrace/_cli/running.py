@@ -150,6 +150,10 @@ def reload(given: argparse.Namespace, run: Run[Any, Any], rejects: RejectsFile |
         else:
             run.replace_lookups(old.lookups, given.countries.lookups)
             done.append(f"read {old.path} again")
+    if run.live is not None:
+        read, unread = run.live.reload()
+        done += read
+        failed += unread
     if rejects is not None:
         try:
             if rejects.reopen():

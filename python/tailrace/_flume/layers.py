@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from tailrace._flume.frames import Frame
 
-__all__ = ["ClientLayers", "LayeredDecoder", "Layers", "Security", "ServerLayers", "TlsError", "may_be_layered"]
+__all__ = [
+    "ClientLayers",
+    "LayeredDecoder",
+    "Layers",
+    "Security",
+    "ServerLayers",
+    "TlsError",
+    "may_be_layered",
+]
 
 # How much is taken from one layer into the next at once. zlib copies what it has not used.
 _STEP_BYTES: Final = 64 * 1024
@@ -135,8 +143,10 @@ class _Deflate:
         try:
             data = self._inflate.decompress(self._held, limit)
         except zlib.error as error:
+            # zlib puts its number before what it says.
+            reason = str(error).rpartition(": ")[2]
             raise ProtocolError(
-                f"the compressed stream is damaged: {error}", "a damaged compressed stream"
+                f"the compressed stream is damaged: {reason}", "a damaged compressed stream"
             ) from error
         self._held = self._inflate.unconsumed_tail
         if self._inflate.eof:
@@ -153,9 +163,7 @@ class _Deflate:
     def _made(self) -> zlib._Compress:
         if not self._is_small:
             return zlib.compressobj(self._level)
-        return zlib.compressobj(
-            self._level, zlib.DEFLATED, _SMALL_WINDOW_BITS, _SMALL_MEMORY_LEVEL
-        )
+        return zlib.compressobj(self._level, zlib.DEFLATED, _SMALL_WINDOW_BITS, _SMALL_MEMORY_LEVEL)
 
     def drain(self) -> bytes:
         data = bytes(self._out)
@@ -257,7 +265,7 @@ class _Tls:
         return True
 
 
-# What OpenSSL says, in the words of whoever has to mend it.
+# What OpenSSL says, in the words of whoever has to fix it.
 _CAUSES: Final = (
     ("HTTP_REQUEST", "a plain HTTP request, not TLS"),
     ("UNSUPPORTED_PROTOCOL", "the peer speaks only a TLS version below 1.2"),
@@ -422,7 +430,7 @@ class ServerLayers(Layers):
     Args:
         security: Which layers are taken.
         is_older: Whether TLS 1.2 is the newest version that the peer is offered.
-        name_stranger: Returns who begins a connection with these bytes, if that is no agent.
+        name_stranger: Returns which other program begins a connection with these bytes.
     """
 
     def __init__(
@@ -551,7 +559,7 @@ class ClientLayers(Layers):
 
 class LayeredDecoder:
     """
-    A `FrameDecoder` behind layers.
+    A `FrameDecoder` inside layers.
 
     Args:
         layers: The layers.
@@ -607,8 +615,14 @@ class LayeredDecoder:
         Record that the peer has closed its side.
 
         Raises:
-            ProtocolError: The connection ended inside a frame.
+            ProtocolError: The connection ended inside a frame, or in the handshake of TLS.
         """
+        if self.layers.has_more and not self._frames.has_more:
+            # The ends of layers say nothing to frames.
+            self._frames.keep(self.layers.read(_STEP_BYTES))
+        if self.layers.is_shaking:
+            text = "TLS: the peer has closed the connection in the handshake"
+            raise ProtocolError(f"{text}; does it trust the certificate?", text)
         self._frames.close()
 
     def stranger(self) -> ProtocolError | None:

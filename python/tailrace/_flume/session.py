@@ -68,6 +68,7 @@ class ServerSession:
         """What it has read; only to look at."""
         self.layers: Layers | None = None
         """What is around its frames, if anything is."""
+        self._has_ended = False
         self._connected = False
         # Serial and bytes of the answer to the handshake, until the reply that carries it is sent.
         self._handshake_answer: tuple[int, bytes] | None = None
@@ -165,10 +166,11 @@ class ServerSession:
         return self.layers.to_send()
 
     def end(self) -> bytes:
-        """End the layers, and return the last bytes to write to the peer."""
+        """End the layers, once, and return the last bytes to write to the peer."""
         data = self.to_send()
-        if self.layers is None:
+        if self.layers is None or self._has_ended:
             return data
+        self._has_ended = True
         self.layers.close()
         return data + self.layers.to_send()
 

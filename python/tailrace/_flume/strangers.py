@@ -32,9 +32,6 @@ _MOST_KAFKA_API_VERSION: Final = 20
 # A request has at least a key, a version and a correlation id after its length.
 _LEAST_KAFKA_REQUEST_BYTES: Final = 8
 _LEAST_KAFKA_BYTES: Final = 8
-# The method in the low half of a zlib stream's first byte. The first two bytes together are a
-# multiple of 31 (RFC 1950).
-_DEFLATE: Final = 8
 
 
 class _Stranger(NamedTuple):
@@ -61,8 +58,9 @@ _CLIENTS: Final = (
     _stranger(
         rb"\x16\x03|\x15\x03|\x80.\x01(?:\x03[\x00-\x03]|\x00\x02)",
         "TLS",
-        "TLS, which is not supported",
-        "set `ssl = false` in the agent's sink",
+        "TLS",
+        "give the receiver a certificate, flume://HOST:PORT?tls=CERTIFICATE&key=KEY, or set "
+        "`ssl = false` in the agent's sink",
     ),
     _stranger(
         rb"PROXY [TU]|\r\n\r\n\x00",
@@ -155,16 +153,8 @@ def _listed(strangers: tuple[_Stranger, ...], first: bytes) -> tuple[str, str] |
 def _named(first: bytes) -> tuple[str, str] | None:
     if (listed := _listed(_CLIENTS, first)) is not None:
         return listed
-    # A line may begin as a zlib stream does: `80.1.2.3 - - [...`.
     if _TEXT.fullmatch(first) and _is_utf8(first):
         return _PLAIN_TEXT
-    if (
-        first[0] & 0x0F == _DEFLATE
-        and len(first) > 1
-        and int.from_bytes(first[:2], "big") % 31 == 0
-    ):
-        fix = "set `compression-type = none` in the agent's sink"
-        return "zlib", f"zlib compression, which is not supported; {fix}"
     if len(first) >= _LEAST_KAFKA_BYTES:
         size = int.from_bytes(first[:4], "big", signed=True)
         key, version = int.from_bytes(first[4:6], "big"), int.from_bytes(first[6:8], "big")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from tailrace._errors import TailraceError, log_problem
+from tailrace._errors import TailraceError, in_words, log_problem
 from tailrace._sources import as_live, end_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class _FinitePart:
 
     def flush(self) -> None:
         """Do nothing; there are no outcomes to send."""
+
+    def reload(self) -> None:
+        """Do nothing; it is read once."""
 
     async def close(self) -> None:
         """Close the file."""
@@ -222,6 +225,18 @@ class LiveFeeds:
         """Send the outcomes of chunks, before a wait in which nothing is received."""
         for source in self._opened.values():
             source.flush()
+
+    def reload(self) -> tuple[list[str], list[str]]:
+        """Let sources read their files again; return what was read, and what could not be."""
+        done, failed = [], []
+        for source in self._opened.values():
+            try:
+                text = source.reload()
+            except (OSError, TailraceError) as error:
+                failed.append(f"{in_words(error)}; the files that were read before are used")
+            else:
+                done += [text] if text is not None else []
+        return done, failed
 
     async def close(self) -> None:
         """Cancel the tasks and close all sources."""

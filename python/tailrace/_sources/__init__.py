@@ -148,6 +148,15 @@ class LiveSource(Protocol):
         """Send the outcomes of chunks that were not sent yet."""
         ...
 
+    def reload(self) -> str | None:
+        """
+        Read the files again that it needs besides its bytes; return what was read, if anything.
+
+        Raises:
+            TailraceError: One cannot be used; what was read before stays.
+        """
+        ...
+
     async def close(self) -> None:
         """Stop receiving, answer open batches, and release all resources."""
         ...

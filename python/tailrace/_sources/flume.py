@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,17 +20,18 @@ from tailrace._sources.flume_connection import (
     AgentPosition,
     Connection,
 )
+from tailrace._sources.flume_guard import Guard, GuardSpec
 from tailrace._sources.flume_listener import Listener, address_text, descriptors_for
 from tailrace._sources.flume_queues import CALL_BYTES, LARGE_BYTES, Queues
 from tailrace._sources.flume_senders import Senders
 from tailrace._sources.flume_watch import Watch
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from tailrace._sources import Chunk
     from tailrace._sources.flume_listener import Peer
+    from tailrace._sources.ip_rules import IpRules
 
 __all__ = ["MAX_CONNECTIONS", "MAX_PARTIAL_BYTES", "AgentPosition", "Flume"]
 
@@ -53,6 +55,9 @@ _TIMER_SLACK_S = 0.001
 _REPORT_S = 60.0
 _MAX_REPORT_S = 3_600.0
 
+# How long the name of a peer may take to be found, for rules about names.
+_NAME_TIMEOUT_S = 5.0
+
 # The turns of asyncio's loop from an accepted socket to its first bytes, and those before a round.
 _ACCEPT_TURNS = 4
 _MAX_TURNS = 8
@@ -64,13 +69,14 @@ _CONNECTIONS_OF_READS = (16, 64)
 
 class Flume:
     """
-    A listener for Flume's Avro sinks (`append` and `appendBatch`, uncompressed, no TLS).
+    A listener for Flume's Avro sinks (`append` and `appendBatch`).
 
     Args:
         host: The host to listen on.
         port: The port to listen on.
         max_connections: The limit of connections.
         max_partial_bytes: The limit of bytes that were read and belong to no batch yet.
+        guard: Which peers and layers are taken; by default all peers, without TLS.
     """
 
     count = 1
@@ -82,6 +88,7 @@ class Flume:
         *,
         max_connections: int = MAX_CONNECTIONS,
         max_partial_bytes: int = MAX_PARTIAL_BYTES,
+        guard: GuardSpec | None = None,
     ) -> None:
         self._address = host, port
         self._limit = max_connections
@@ -111,6 +118,7 @@ class Flume:
         # What its connections use.
         self.protocols = Protocols()
         self.watch = Watch(max_partial_bytes)
+        self.guard = Guard(guard or GuardSpec())
         whole = memoryview(bytearray(READ_BYTES[-1]))
         self.views = [whole[:size] for size in READ_BYTES]
         self.largest_view = len(READ_BYTES) - 1
@@ -122,8 +130,15 @@ class Flume:
         self._expected = senders
 
     async def open(self) -> str:
-        """Start listening, and return the addresses for the start-up line."""
+        """
+        Start listening, and return the addresses for the start-up line.
+
+        Raises:
+            OSError: An address cannot be used.
+            TlsFileError: A certificate cannot be used.
+        """
         loop = asyncio.get_running_loop()
+        self.guard.load()
         self._senders = Senders(loop, self._end_sender)
         for sender in self._expected:
             self._senders.expect(sender)
@@ -131,7 +146,10 @@ class Flume:
         self._limit = descriptors_for(self._limit)
         peers = await self._listener.open(*self._address)
         self._report_timer = loop.call_later(_REPORT_S, self._report)
+        demands = self.guard.spec.describe()
         for host, _ in peers:
+            if self.guard.spec.is_restricted:
+                break
             if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
                 _log.warning(
                     "flume://%s: anyone who can reach this port can send events; give an address "
@@ -139,7 +157,20 @@ class Flume:
                     address_text(self._address),
                 )
                 break
-        return "listening for Flume on " + " and ".join(map(address_text, peers))
+        addresses = " and ".join(map(address_text, peers))
+        return f"listening for Flume on {addresses}" + (f"; {demands}" if demands else "")
+
+    def reload(self) -> str | None:
+        """
+        Read the certificates again, for new connections; return what was read, if anything.
+
+        Raises:
+            TlsFileError: A file cannot be used; the certificates that were read before stay.
+        """
+        if self.guard.spec.certificate is None:
+            return None
+        self.guard.load()
+        return f"read the certificate {self.guard.spec.certificate} again"
 
     async def receive(self, timeout_s: float) -> list[Chunk] | None:
         """Return the batches that have arrived."""
@@ -204,7 +235,7 @@ class Flume:
         A batch that was not handed over by then gets no answer, so its sender keeps it.
         """
         self._listener.close()
-        if self._connecting:
+        while self._connecting:
             await asyncio.wait(self._connecting)
         self._stop_timer()
         self.flush()
@@ -244,6 +275,32 @@ class Flume:
         return not (is_full and self._connecting) or bool(watch.silent or watch.deaf)
 
     def _accepted(self, made: socket.socket, peer: Peer) -> None:
+        rules = self.guard.rules
+        if rules is None:
+            self._admit(made, peer)
+        elif rules.needs_name:
+            self._keep(self._admit_by_name(made, peer, rules))
+        else:
+            self._admit_if(made, peer, is_allowed=rules.allows(peer[0]))
+
+    async def _admit_by_name(self, made: socket.socket, peer: Peer, rules: IpRules) -> None:
+        name = None
+        # Without a name, the address is compared with the pattern, as Java does.
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_NAME_TIMEOUT_S):
+                loop = asyncio.get_running_loop()
+                name, _ = await loop.getnameinfo((peer[0], 0), socket.NI_NAMEREQD)
+        self._admit_if(made, peer, is_allowed=rules.allows(peer[0], name))
+
+    def _admit_if(self, made: socket.socket, peer: Peer, *, is_allowed: bool) -> None:
+        if is_allowed:
+            self._admit(made, peer)
+            return
+        made.close()
+        problem = f"{address_text(peer)}: connection refused by ipFilterRules"
+        self._complaints.say(peer[0], "connection refused by ipFilterRules", problem)
+
+    def _admit(self, made: socket.socket, peer: Peer) -> None:
         if len(self._connections) >= self._limit and not self._close_one():
             made.close()
             problem = (
@@ -260,7 +317,11 @@ class Flume:
         self._all_closed.clear()
         if self._senders is not None:
             self._senders.opened(connection.sender)
-        task = asyncio.ensure_future(self._connect(connection, made))
+        self._keep(self._connect(connection, made))
+
+    def _keep(self, connecting: Coroutine[None, None, None]) -> None:
+        """Run what has to be finished before the receiver is closed."""
+        task = asyncio.ensure_future(connecting)
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from tailrace._errors import ProtocolError
 from tailrace._flume import ServerSession, Status
+from tailrace._flume.layers import TlsError, may_be_layered
 from tailrace._sources import Chunk
+from tailrace._sources.flume_guard import HANDSHAKE_S
 from tailrace._sources.flume_listener import address_text
 from tailrace._sources.flume_queues import CALL_BYTES, Queue
 from tailrace._sources.flume_watch import Watch, Watched
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sized
 
     from tailrace._flume import Batch, Protocols
+    from tailrace._flume.layers import ServerLayers
+    from tailrace._sources.flume_guard import Guard
     from tailrace._sources.flume_listener import Peer
     from tailrace._types import Kind, Outcome
 
@@ -74,6 +78,7 @@ class Owner(Protocol):
 
     protocols: Protocols
     watch: Watch
+    guard: Guard
     views: list[memoryview]
     """The buffer that all connections are read into, in each size of a read."""
     largest_view: int
@@ -123,6 +128,9 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         self._session = session = ServerSession(owner.protocols)
         # A property for each of these would cost as much as counting a line.
         self._decoder, self._open = session.decoder, session.open
+        # Whether it is known if there is anything around its frames, and what that is.
+        self._is_sniffed = False
+        self._layers: ServerLayers | None = None
         self._socket = made
         self._transport: asyncio.Transport | None = None
         self._poll = None
@@ -165,6 +173,8 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         view = owner.views[self._view]
         self.received += nbytes
         self._watch.silent.pop(self, None)
+        if not self._is_sniffed:
+            self._sniff(view[0])
         if len(owner.waiting) < _MANY_WAITING:
             self._decode(view[:nbytes])
         else:
@@ -316,6 +326,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         """
         self._is_ending = self._is_ended = True
         if self._transport is not None and not self._transport.is_closing():
+            self._write(self._session.end())
             # The connection may already be lost, which the loop has not noticed.
             with suppress(OSError):
                 self._transport.write_eof()
@@ -326,6 +337,8 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         """Send the buffered bytes, and close."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
+            if not self._is_ended:
+                self._write(self._session.end())
             transport.close()
             if transport.get_write_buffer_size():
                 asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.abort)
@@ -352,7 +365,7 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
         try:
             batches = session.receive(data, limit)
         except ProtocolError as error:
-            self.refuse(str(error), error.kind)
+            self._refuse_for(error)
             return
         added = 0
         for batch in batches:
@@ -379,6 +392,34 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             self._owner.received(self, added)
         self._flush()
 
+    def _sniff(self, first: int) -> None:
+        """Take the connection out of its layers from this first byte on, if it may have any."""
+        self._is_sniffed = True
+        guard = self._owner.guard
+        if guard.takes_plain and not may_be_layered(first):
+            return
+        self._layers = layers = guard.layers(self.address)
+        self._session.wrap(layers)
+        self._decoder = self._session.decoder
+        asyncio.get_running_loop().call_later(HANDSHAKE_S, self._check_handshake)
+
+    def _check_handshake(self) -> None:
+        if self._layers is not None and self._layers.is_shaking:
+            self.refuse(f"TLS: no handshake within {HANDSHAKE_S:.0f} s", "TLS: a slow handshake")
+
+    def _refuse_for(self, error: ProtocolError) -> None:
+        problem, layers = str(error), self._layers
+        if (
+            layers is not None
+            and isinstance(error, TlsError)
+            and self._owner.guard.note_failure(self.address, layers, error.reason)
+        ):
+            problem += (
+                "; Flume up to 1.9 cannot do TLS 1.3 on a newer Java, so its address is offered "
+                "TLS 1.2 from now on"
+            )
+        self.refuse(problem, error.kind)
+
     def _drain(self) -> None:
         """Read up to the end of the stream, or to what has arrived."""
         for _ in range(_MAX_DRAINS):
@@ -394,6 +435,8 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
                 self._is_gone = True
                 return
             if not self._is_ending:
+                if not self._is_sniffed:
+                    self._sniff(view[0])
                 self.received += size
                 self._session.keep(view[:size])
                 self._owner.received(self, 0)
@@ -435,7 +478,9 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
             transport.resume_reading()
 
     def _flush(self) -> None:
-        data = self._session.to_send()
+        self._write(self._session.to_send())
+
+    def _write(self, data: bytes) -> None:
         # After an error, asyncio logs each write until it reports the loss.
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)

@@ -176,6 +176,9 @@ class Follow:
     def flush(self) -> None:
         """Do nothing; there are no outcomes to send."""
 
+    def reload(self) -> None:
+        """Do nothing; it needs no other files."""
+
     async def close(self) -> None:
         """Close every file. A last line without newline is incomplete, so it is not delivered."""
         for steps in self._steps.values():

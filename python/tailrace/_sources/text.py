@@ -479,6 +479,9 @@ class LiveInput:
     def flush(self) -> None:
         """Do nothing; there are no outcomes to send."""
 
+    def reload(self) -> None:
+        """Do nothing; it needs no other files."""
+
     async def close(self) -> None:
         """Close the input."""
         if self._descriptor:
