@@ -728,7 +728,7 @@ def from_flume(
 
     Args:
         addresses: One or more addresses, each also as a URL: `flume://HOST:PORT`, with
-            `?sender=header:NAME` for senders of its own.
+            parameters such as `?sender=header:NAME`, `?tls=FILE&key=FILE` or `?deflate=on`.
         format: The log format; by default detected.
         tz: The zone of times that have none in the log, as for `from_files`.
         geoip: A database of countries, as for `from_files`.

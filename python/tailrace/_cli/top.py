@@ -61,6 +61,8 @@ A SOURCE is a file, - for standard input (the default in a pipe), or flume://HOS
 for events, as a Flume Avro source does. Several sources of any kind can be given. Files compressed
 with gzip, bzip2, xz or zstd are decompressed. In log and header time each agent has a clock of its
 own; flume://HOST:PORT?sender=header:NAME identifies agents by a header, not by their address.
+Further parameters, separated by &, are tls=FILE, key=FILE, clients=FILE, plain=allow,
+deflate=auto|on|off and ipFilterRules=RULES; the page about Flume explains them.
 
 Without --window, files are counted to their end and the result is printed once. With --window, a
 result is printed every --slide; with --time log, a run of empty windows is printed once.
