@@ -88,3 +88,12 @@ class Authority:
         )
         (self.directory / f"{name}.p12").write_bytes(bundle)
         return files
+
+    def java_store(self) -> Path:
+        """Return the file of a trust store for Java, with the password `changeit`."""
+        store = self.directory / "trust.p12"
+        entry = pkcs12.PKCS12Certificate(self._own, b"authority")
+        store.write_bytes(
+            pkcs12.serialize_java_truststore([entry], BestAvailableEncryption(b"changeit"))
+        )
+        return store

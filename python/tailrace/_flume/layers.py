@@ -184,6 +184,7 @@ class _Tls:
     ) -> None:
         self.has_ended = False
         self.is_ready = False
+        self.has_sent = False
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(
             self._in, self._out, server_side=is_server, server_hostname=server_name
@@ -241,7 +242,9 @@ class _Tls:
         self._tls.write(data)
 
     def drain(self) -> bytes:
-        return self._out.read()
+        data = self._out.read()
+        self.has_sent |= bool(data)
+        return data
 
     def end(self) -> None:
         if not self.is_ready:
@@ -337,6 +340,13 @@ class Layers:
     def is_shaking(self) -> bool:
         """Whether a TLS handshake has begun and is not finished."""
         return any(not one.is_ready for one in self._layers if isinstance(one, _Tls))
+
+    @property
+    def has_stalled(self) -> bool:
+        """Whether a handshake of TLS is not finished although the peer has had an answer."""
+        return any(
+            one.has_sent and not one.is_ready for one in self._layers if isinstance(one, _Tls)
+        )
 
     @property
     def has_deflate(self) -> bool:

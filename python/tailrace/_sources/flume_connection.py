@@ -405,7 +405,8 @@ class Connection(asyncio.BufferedProtocol, Queue, Watched):
 
     def _check_handshake(self) -> None:
         if self._layers is not None and self._layers.is_shaking:
-            self.refuse(f"TLS: no handshake within {HANDSHAKE_S:.0f} s", "TLS: a slow handshake")
+            problem = f"TLS: no handshake within {HANDSHAKE_S:.0f} s"
+            self._refuse_for(TlsError(problem, problem, ""))
 
     def _refuse_for(self, error: ProtocolError) -> None:
         problem, layers = str(error), self._layers

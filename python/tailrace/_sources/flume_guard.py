@@ -143,12 +143,21 @@ class Guard:
         """
         Take note of how TLS failed; return whether the peer will be offered TLS 1.2 from now on.
 
-        Flume up to 1.9 on a newer JVM agrees on TLS 1.3 and then cannot read it.
+        Flume up to 1.9 on a newer JVM agrees on TLS 1.3 and then cannot read it, or stalls.
+
+        Args:
+            address: The peer's, without its port.
+            layers: Those of the connection.
+            reason: OpenSSL's name of the cause; empty if the handshake took too long.
         """
-        # Before the end of the handshake it has no version.
-        if "BAD_RECORD_MAC" not in reason or layers.tls_version not in (None, "TLSv1.3"):
-            return False
         if address in self._older:
+            if "UNSUPPORTED_PROTOCOL" in reason:
+                # Another client of the address, which speaks nothing below TLS 1.3.
+                del self._older[address]
+            return False
+        has_failed = "BAD_RECORD_MAC" in reason or (not reason and layers.has_stalled)
+        # Before the end of the handshake it has no version.
+        if not has_failed or layers.tls_version not in (None, "TLSv1.3"):
             return False
         self._older[address] = None
         if len(self._older) > _MOST_OLDER:
