@@ -249,8 +249,11 @@ impl<'a, F: StoredFile> Source<'a, F> {
         Ok(Source { file, name, place, len })
     }
 
+    /// Reads up to the length that the file had, whatever a process has appended since.
     fn read(&self, buffer: &mut [u8], at: u64) -> Result<usize, StoreError> {
-        read_full(self.file, buffer, at)
+        let room = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
+        let size = buffer.len().min(room);
+        read_full(self.file, &mut buffer[..size], at)
             .map_err(|error| StoreError::io(self.place, "cannot read", &error))
     }
 

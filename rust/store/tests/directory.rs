@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::TryRecvError;
 
 use tailrace_store::{
     Content, Directory, ErrorKind, Problem, Recovered, Store, StoreError, View, inspect,
@@ -153,11 +154,13 @@ fn a_directory_can_be_inspected_while_it_is_written() {
                     let closed: Vec<i64> = ((number - 6).max(0)..=number).collect();
                     store.write_state(b"query", b"state", &closed, &[], None).unwrap();
                 }
-                if is_ended.try_recv().is_ok() {
+                if is_ended.try_recv() != Err(TryRecvError::Empty) {
                     break;
                 }
             }
         });
+        // Dropped when an assertion fails, so that the other thread ends.
+        let ended = ended;
         let mut newest = 0;
         for _ in 0..200 {
             inspect(Directory::open(&place.0).unwrap(), |frame| {
